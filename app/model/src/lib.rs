@@ -1,0 +1,16 @@
+//! Clew's vocabulary, in reading order: ids and times, what is stored, the query language that finds it,
+//! the waterfall that shows it, and the port ([`port::Reader`]) through which pages reach the store.
+//!
+//! No IO and few dependencies: this crate is compiled to wasm as well as into the server.
+
+pub mod id;
+pub mod time;
+
+pub mod attr;
+pub mod span;
+pub mod trace;
+
+pub mod query;
+pub mod semconv;
+
+pub mod port;

@@ -1,0 +1,4 @@
+//! All of Clew's IO, in the order the data flows: ingest, store, then the ways to look at it.
+
+pub mod ingest;
+pub mod store;

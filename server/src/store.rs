@@ -1,0 +1,44 @@
+//! The store: where batches go and where pages read. One implementation, SQLite; the tests have a second one in memory.
+
+use crate::ingest::Batch;
+use async_trait::async_trait;
+use model::port::{Problem, Reader};
+use std::time::Duration;
+
+pub mod block;
+
+/// What sources, pages and tasks may ask of the store.
+#[async_trait]
+pub trait Store: Reader {
+    /// Takes a batch in and returns once it is on disk (the intake commit): what was accepted survives `kill -9`.
+    /// Under load it first waits, at most `patience`, then refuses. `source` is a row of SOURCES (`otlp_http`, ...).
+    async fn accept(&self, source: &'static str, batch: Batch, patience: Duration) -> Result<Accepted, Refused>;
+
+    /// Removes every span of a dataset (the demo's, for one): hidden when this returns, gone from disk at the next fold.
+    /// Returns how many spans.
+    async fn remove_dataset(&self, dataset: &str) -> Result<u64, Problem>;
+
+    /// Prometheus text of the store's own figures (queue, commit latency, disk, stored, duplicates), appended to `to`.
+    fn metrics(&self, to: &mut String);
+
+    /// Finishes what was accepted, checkpoints and closes. Nothing may be accepted afterwards.
+    async fn close(&self);
+}
+
+/// What became of an accepted batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// Spans now on disk.
+    pub stored: u64,
+    /// Spans the store would not take, with the reason (before the retention floor, more than 24 h ahead).
+    pub rejected: Vec<(&'static str, u64)>,
+}
+
+/// Why a batch was not taken. Nothing of it was stored; the sender should try again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// Too much in flight; worth retrying after so long.
+    Busy { retry_after: Duration },
+    /// The store is closing or its disk fails.
+    Closed,
+}

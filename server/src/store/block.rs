@@ -1,0 +1,1 @@
+//! Columnar blocks of spans.
