@@ -145,7 +145,9 @@ impl std::str::FromStr for Cursor {
     fn from_str(text: &str) -> Result<Cursor, Problem> {
         let bad = || Problem::Bad { message: "the cursor is not one of ours".into(), position: None };
         let mut parts = text.split('.');
-        let (Some(value), Some(id), Some(as_of), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else { return Err(bad()) };
+        let (Some(value), Some(id), Some(as_of), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+            return Err(bad());
+        };
         Ok(Cursor {
             value: value.parse().map_err(|_| bad())?,
             trace_id: id.parse().map_err(|_| bad())?,

@@ -251,7 +251,8 @@ mod tests {
         assert_eq!(parse_duration("1.5s"), Some(1_500_000_000));
         assert_eq!(parse_duration("5"), None);
         assert_eq!(parse_duration("5 parsecs"), None);
-        for (nanos, text) in [(999, "999 ns"), (1_500, "1.5 µs"), (12_340_000, "12.3 ms"), (45 * SECOND, "45 s"), (125 * SECOND, "2m 05s")] {
+        for (nanos, text) in [(999, "999 ns"), (1_500, "1.5 µs"), (12_340_000, "12.3 ms"), (45 * SECOND, "45 s"), (125 * SECOND, "2m 05s")]
+        {
             assert_eq!(Human(nanos).to_string(), text);
         }
     }

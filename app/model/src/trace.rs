@@ -101,13 +101,7 @@ impl Summary {
 
 impl Root {
     fn of(span: &Span) -> Root {
-        Root {
-            span_id: span.span_id,
-            start: span.start,
-            service: span.service().to_owned(),
-            name: span.name.clone(),
-            status: span.status,
-        }
+        Root { span_id: span.span_id, start: span.start, service: span.service().to_owned(), name: span.name.clone(), status: span.status }
     }
 }
 
