@@ -13,4 +13,6 @@ pub mod trace;
 pub mod query;
 pub mod semconv;
 
+pub mod colour;
+
 pub mod port;

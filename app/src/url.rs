@@ -1,0 +1,41 @@
+//! Every URL of the product, as a struct and as text, both ways. No other file builds or takes apart a URL.
+//!
+//! Reading is forgiving (an unknown or broken parameter is left out, but a broken range is a [`Problem`] the page shows);
+//! writing is canonical: parameters in a fixed order, defaults left out.
+
+mod api;
+mod find;
+mod overview;
+mod pairs;
+mod range;
+mod trace;
+mod traces;
+
+pub use api::{ApiCount, ApiDocs, ApiFacets, ApiKeys, ApiTrace, ApiTraces, ApiValues};
+pub use find::{Find, Found, find};
+pub use overview::Overview;
+pub use pairs::{Pairs, Writer};
+pub use range::{Range, RangeError};
+pub use trace::Trace;
+pub use traces::Traces;
+
+use std::fmt;
+
+/// `/sources`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Sources;
+
+impl fmt::Display for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("/sources")
+    }
+}
+
+/// `POST /demo/start`: sends the demo's traffic to this instance.
+pub const DEMO_START: &str = "/demo/start";
+
+/// `POST /demo/remove`: removes it again.
+pub const DEMO_REMOVE: &str = "/demo/remove";
+
+#[cfg(test)]
+mod tests;
