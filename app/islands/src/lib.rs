@@ -1,1 +1,21 @@
-//! Islands.
+//! The browser bundle: what HTML alone cannot do. Everything here reaches wasm, nothing else does.
+
+use leptos::prelude::*;
+
+/// Called by the page's loader before it hydrates the islands one by one.
+#[cfg(feature = "hydrate")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn hydrate() {
+    leptos::mount::hydrate_islands();
+}
+
+/// Stands last on every page and says, as `<html data-awake>`, that the islands before it are live.
+#[island]
+pub fn Awake() -> impl IntoView {
+    Effect::new(|_| {
+        if let Some(html) = document().document_element() {
+            // Only fails for a name that is not one.
+            let _ = html.set_attribute("data-awake", "");
+        }
+    });
+}
