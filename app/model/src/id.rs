@@ -17,7 +17,7 @@ pub struct NotAnId;
 
 impl fmt::Display for NotAnId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("expected 32 hex digits, an X-Ray id (1-8hex-24hex) or a traceparent")
+        f.write_str("expected 32 hex digits, an X-Ray id (1-8hex-24hex), a traceparent or a UUID")
     }
 }
 
@@ -56,7 +56,8 @@ impl SpanId {
 impl FromStr for TraceId {
     type Err = NotAnId;
 
-    /// Accepts 32 hex digits in either case, X-Ray's `1-x-y` (also with a leading `Root=`), and a whole `traceparent`.
+    /// Accepts 32 hex digits in either case, X-Ray's `1-x-y` (also with a leading `Root=`), a whole `traceparent`, and the 16
+    /// bytes written as a UUID.
     fn from_str(text: &str) -> Result<Self, NotAnId> {
         let text = text.trim();
         let text = text.strip_prefix("Root=").unwrap_or(text);
@@ -65,6 +66,7 @@ impl FromStr for TraceId {
             [hex] => parse_hex(hex)?,
             ["1", epoch, rest] if epoch.len() == 8 => parse_hex(&format!("{epoch}{rest}"))?,
             [version, hex, span, flags] if version.len() == 2 && span.len() == 16 && flags.len() == 2 => parse_hex(hex)?,
+            [a, b, c, d, e] if [a, b, c, d, e].map(|part| part.len()) == [8, 4, 4, 4, 12] => parse_hex(&parts.concat())?,
             _ => return Err(NotAnId),
         };
         Self(id).valid().ok_or(NotAnId)
@@ -148,6 +150,7 @@ mod tests {
             "1-5759e988-bd862e3fe1be46a994272793",
             "Root=1-5759e988-bd862e3fe1be46a994272793",
             "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01",
+            "5759e988-bd86-2e3f-e1be-46a994272793",
         ] {
             assert_eq!(text.parse::<TraceId>(), Ok(id), "{text}");
         }

@@ -79,7 +79,8 @@ impl std::fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-/// A search for traces: a trace is found if any of its spans matches all of the query and its start is in the range.
+/// A search for traces: a trace is found if any of its spans matches all of the query, its start is in the range and it was
+/// known by `as_of`. Spans that arrived after `as_of` do not match, but the summary shown may count them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TraceSearch {
     /// The pipeline is ignored. Unless the query names `self`, spans with `self:true` do not match.
@@ -161,7 +162,7 @@ impl std::str::FromStr for Cursor {
 pub struct TraceRow {
     #[serde(flatten)]
     pub summary: Summary,
-    /// Spans of this trace that match the query.
+    /// Spans of this trace that match the query; without a filter, all that are not hidden (a trace with none is not listed).
     pub matched: u32,
     /// The earliest matching span (by start, then id); the row links to it. `None` when the query has no filter.
     pub first_match: Option<crate::id::SpanId>,
@@ -188,7 +189,8 @@ pub struct Count {
     pub errors: u64,
     /// `false`: at least so many, the deadline came first.
     pub exact: bool,
-    /// Over the search's range, oldest first, every bucket the same length; empty if no buckets were asked for.
+    /// Over the search's range, oldest first, every bucket the same length: `ceil(range / buckets)` nanoseconds, at least 1; the
+    /// last may end after the range. Empty if no buckets were asked for.
     pub histogram: Vec<Bucket>,
 }
 
@@ -200,7 +202,7 @@ pub struct Bucket {
     pub errors: u64,
 }
 
-/// A facet: the most frequent values of a key among the spans that match.
+/// A facet: the most frequent values of a key among the spans that match, as text. Spans without the key are not counted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Facet {
     /// As asked for, e.g. `http.route`.
@@ -237,11 +239,12 @@ pub enum Cell {
     Text(String),
 }
 
-/// The result of [`Stats`]: first the group columns (`bin` first, as epoch nanoseconds, if there is one), then the measures.
+/// The result of [`Stats`]: first the group columns (`bin` first, as epoch nanoseconds, if there is one), then the measures,
+/// named by [`crate::query::columns`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Table {
     pub columns: Vec<String>,
-    /// Ordered by the group columns, nulls first, unless a `sort` says otherwise.
+    /// Ordered by the group columns, nulls first, then numbers, then texts, unless a `sort` says otherwise.
     pub rows: Vec<Vec<Cell>>,
     /// `false`: the deadline came first.
     pub exact: bool,
