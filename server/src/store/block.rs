@@ -7,12 +7,15 @@
 pub mod bitmap;
 pub mod bloom;
 pub mod bytes;
+mod column;
 pub mod decode;
 pub mod encode;
 pub mod facet;
 pub mod meta;
 pub mod plan;
 pub mod stats;
+mod summary;
+mod value;
 
 pub use bitmap::Bitmap;
 pub use decode::{span_ids, spans, spans_of_trace, summaries, traces};
@@ -44,16 +47,11 @@ impl Columns {
     }
 
     pub fn get(&self, number: u16) -> Option<&[u8]> {
-        self.0
-            .binary_search_by_key(&number, |column| column.0)
-            .ok()
-            .map(|at| self.0[at].1.as_slice())
+        self.0.binary_search_by_key(&number, |column| column.0).ok().map(|at| self.0[at].1.as_slice())
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (u16, &[u8])> {
-        self.0
-            .iter()
-            .map(|(number, framed)| (*number, framed.as_slice()))
+        self.0.iter().map(|(number, framed)| (*number, framed.as_slice()))
     }
 
     /// Bytes of all columns.
@@ -66,8 +64,7 @@ impl Encoded {
     /// The whole block as one byte string (an intake row).
     pub fn to_blob(&self) -> Vec<u8> {
         let meta = self.meta.to_bytes();
-        let mut blob =
-            Vec::with_capacity(meta.len() + self.columns.size() + 8 * self.columns.0.len() + 16);
+        let mut blob = Vec::with_capacity(meta.len() + self.columns.size() + 8 * self.columns.0.len() + 16);
         bytes::put_slice(&mut blob, &meta);
         bytes::put(&mut blob, self.columns.0.len() as u64);
         for (number, framed) in self.columns.iter() {
@@ -135,3 +132,6 @@ pub mod number {
     pub const FIRST_ATTRIBUTE: u16 = 64;
     pub const MAX_ATTRIBUTES: usize = 512;
 }
+
+#[cfg(test)]
+mod tests;

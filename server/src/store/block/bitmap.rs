@@ -9,17 +9,11 @@ pub struct Bitmap {
 
 impl Bitmap {
     pub fn none(len: usize) -> Bitmap {
-        Bitmap {
-            words: vec![0; len.div_ceil(64)],
-            len,
-        }
+        Bitmap { words: vec![0; len.div_ceil(64)], len }
     }
 
     pub fn all(len: usize) -> Bitmap {
-        let mut all = Bitmap {
-            words: vec![u64::MAX; len.div_ceil(64)],
-            len,
-        };
+        let mut all = Bitmap { words: vec![u64::MAX; len.div_ceil(64)], len };
         all.trim();
         all
     }
@@ -53,16 +47,11 @@ impl Bitmap {
     }
 
     pub fn count(&self) -> usize {
-        self.words
-            .iter()
-            .map(|word| word.count_ones() as usize)
-            .sum()
+        self.words.iter().map(|word| word.count_ones() as usize).sum()
     }
 
     pub fn has(&self, row: usize) -> bool {
-        self.words
-            .get(row / 64)
-            .is_some_and(|word| word >> (row % 64) & 1 == 1)
+        self.words.get(row / 64).is_some_and(|word| word >> (row % 64) & 1 == 1)
     }
 
     /// Rows past the end are ignored.
@@ -74,37 +63,23 @@ impl Bitmap {
 
     /// How many set rows are before `row`.
     pub fn rank(&self, row: usize) -> usize {
-        let whole: usize = self.words[..row / 64]
-            .iter()
-            .map(|word| word.count_ones() as usize)
-            .sum();
+        let whole: usize = self.words[..row / 64].iter().map(|word| word.count_ones() as usize).sum();
         match self.words.get(row / 64) {
-            Some(word) if row % 64 != 0 => {
-                whole + (word & ((1 << (row % 64)) - 1)).count_ones() as usize
-            }
+            Some(word) if row % 64 != 0 => whole + (word & ((1 << (row % 64)) - 1)).count_ones() as usize,
             _ => whole,
         }
     }
 
     pub fn and(&mut self, other: &Bitmap) {
-        self.words
-            .iter_mut()
-            .zip(&other.words)
-            .for_each(|(word, other)| *word &= other);
+        self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word &= other);
     }
 
     pub fn or(&mut self, other: &Bitmap) {
-        self.words
-            .iter_mut()
-            .zip(&other.words)
-            .for_each(|(word, other)| *word |= other);
+        self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word |= other);
     }
 
     pub fn and_not(&mut self, other: &Bitmap) {
-        self.words
-            .iter_mut()
-            .zip(&other.words)
-            .for_each(|(word, other)| *word &= !other);
+        self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word &= !other);
     }
 
     pub fn not(&mut self) {
@@ -128,11 +103,7 @@ impl Bitmap {
 
     /// Eight rows a byte, lowest bit first.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes: Vec<u8> = self
-            .words
-            .iter()
-            .flat_map(|word| word.to_le_bytes())
-            .collect();
+        let mut bytes: Vec<u8> = self.words.iter().flat_map(|word| word.to_le_bytes()).collect();
         bytes.truncate(self.len.div_ceil(8));
         bytes
     }

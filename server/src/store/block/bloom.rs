@@ -7,10 +7,7 @@ const PROBES: usize = 6;
 
 /// Hash of a token, case folded as `str::to_lowercase` does.
 pub fn hash(token: &str) -> u64 {
-    if token
-        .bytes()
-        .all(|b| b.is_ascii() && !b.is_ascii_uppercase())
-    {
+    if token.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase()) {
         return xxhash_rust::xxh3::xxh3_64(token.as_bytes());
     }
     xxhash_rust::xxh3::xxh3_64(token.to_lowercase().as_bytes())
@@ -55,9 +52,7 @@ mod tests {
         let name = |n: u32| format!("Token{n}");
         let filter = build(&mut (0..5000).map(|n| hash(&name(n))).collect());
         assert!((0..5000).all(|n| may_have(&filter, hash(&name(n).to_uppercase())).unwrap()));
-        let wrong = (5000..15_000)
-            .filter(|n| may_have(&filter, hash(&name(*n))).unwrap())
-            .count();
+        let wrong = (5000..15_000).filter(|n| may_have(&filter, hash(&name(*n))).unwrap()).count();
         assert!(wrong < 200, "{wrong} of 10000");
     }
 }

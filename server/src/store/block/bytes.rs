@@ -69,12 +69,7 @@ impl<'a> Reader<'a> {
     /// cannot make us allocate.
     pub fn count(&mut self, least: usize) -> Result<usize, Corrupt> {
         let count = usize::try_from(self.get()?).map_err(|_| Corrupt("count"))?;
-        if count.saturating_mul(least.max(1))
-            > self
-                .rest
-                .len()
-                .saturating_mul(if least == 0 { 4096 } else { 1 })
-        {
+        if count.saturating_mul(least.max(1)) > self.rest.len().saturating_mul(if least == 0 { 4096 } else { 1 }) {
             return Err(Corrupt("count"));
         }
         Ok(count)
@@ -112,11 +107,7 @@ thread_local! {
 
 /// Frames a column: method, uncompressed length, payload, 4 bytes of checksum. `dense` bytes (ids, blooms) are not compressed.
 pub fn frame(bytes: &[u8], dense: bool) -> Vec<u8> {
-    let compressed = if dense || bytes.len() < 16 {
-        None
-    } else {
-        compress(bytes)
-    };
+    let compressed = if dense || bytes.len() < 16 { None } else { compress(bytes) };
     let (method, payload) = match &compressed {
         Some(smaller) if smaller.len() < bytes.len() => (ZSTD, smaller.as_slice()),
         _ => (RAW, bytes),
@@ -165,12 +156,8 @@ fn decompress(bytes: &[u8], length: usize) -> Result<Vec<u8>, Corrupt> {
         if slot.is_none() {
             *slot = zstd::bulk::Decompressor::new().ok();
         }
-        let bytes = slot
-            .as_mut()
-            .and_then(|zstd| zstd.decompress(bytes, length).ok());
-        bytes
-            .filter(|bytes| bytes.len() == length)
-            .ok_or(Corrupt("zstd"))
+        let bytes = slot.as_mut().and_then(|zstd| zstd.decompress(bytes, length).ok());
+        bytes.filter(|bytes| bytes.len() == length).ok_or(Corrupt("zstd"))
     })
 }
 
@@ -184,9 +171,7 @@ mod tests {
         let numbers = [0, 1, -1, 63, -64, 300, i64::MIN, i64::MAX];
         numbers.iter().for_each(|n| put_signed(&mut bytes, *n));
         let mut from = Reader::new(&bytes);
-        numbers
-            .iter()
-            .for_each(|n| assert_eq!(from.signed(), Ok(*n)));
+        numbers.iter().for_each(|n| assert_eq!(from.signed(), Ok(*n)));
         assert!(from.byte().is_err());
         for body in [vec![], vec![7; 5000], (0..=255).collect::<Vec<u8>>()] {
             for dense in [false, true] {

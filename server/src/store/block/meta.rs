@@ -50,10 +50,7 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    pub const NONE: Bounds = Bounds {
-        min: i64::MAX,
-        max: i64::MIN,
-    };
+    pub const NONE: Bounds = Bounds { min: i64::MAX, max: i64::MIN };
 
     pub fn include(&mut self, value: i64) {
         self.min = self.min.min(value);
@@ -104,42 +101,19 @@ impl Meta {
         bytes::put(&mut to, VERSION);
         bytes::put(&mut to, u64::from(self.spans));
         bytes::put(&mut to, u64::from(self.summaries));
-        for bounds in [
-            self.start,
-            self.duration,
-            self.seq,
-            self.summary_start,
-            self.summary_duration,
-            self.summary_spans,
-            self.summary_errors,
-        ] {
+        for bounds in
+            [self.start, self.duration, self.seq, self.summary_start, self.summary_duration, self.summary_spans, self.summary_errors]
+        {
             put_bounds(&mut to, bounds);
         }
-        let flags = [
-            self.errors,
-            self.to_self,
-            self.weighted,
-            self.events,
-            self.links,
-            self.spill,
-        ];
-        to.push(
-            flags
-                .iter()
-                .enumerate()
-                .fold(0, |byte, (bit, flag)| byte | u8::from(*flag) << bit),
-        );
+        let flags = [self.errors, self.to_self, self.weighted, self.events, self.links, self.spill];
+        to.push(flags.iter().enumerate().fold(0, |byte, (bit, flag)| byte | u8::from(*flag) << bit));
         bytes::put(&mut to, self.services.len() as u64);
-        self.services
-            .iter()
-            .for_each(|service| bytes::put_slice(&mut to, service.as_bytes()));
+        self.services.iter().for_each(|service| bytes::put_slice(&mut to, service.as_bytes()));
         bytes::put(&mut to, self.directory.len() as u64);
         for column in &self.directory {
             bytes::put(&mut to, u64::from(column.number));
-            let scope = SCOPES
-                .iter()
-                .position(|scope| *scope == column.scope)
-                .unwrap_or(0);
+            let scope = SCOPES.iter().position(|scope| *scope == column.scope).unwrap_or(0);
             to.push((scope * Kind::ALL.len() + column.kind as usize) as u8);
             bytes::put_slice(&mut to, column.key.as_bytes());
             if matches!(column.kind, Kind::Int | Kind::Float) && column.number != 0 {
@@ -164,20 +138,10 @@ impl Meta {
         for slot in &mut bounds {
             *slot = get_bounds(&mut from)?;
         }
-        let [
-            start,
-            duration,
-            seq,
-            summary_start,
-            summary_duration,
-            summary_spans,
-            summary_errors,
-        ] = bounds;
+        let [start, duration, seq, summary_start, summary_duration, summary_spans, summary_errors] = bounds;
         let flags = from.byte()?;
         let flag = |bit: u8| flags >> bit & 1 == 1;
-        let services = (0..from.count(1)?)
-            .map(|_| Ok(intern(from.text()?)))
-            .collect::<Result<_, Corrupt>>()?;
+        let services = (0..from.count(1)?).map(|_| Ok(intern(from.text()?))).collect::<Result<_, Corrupt>>()?;
         let mut directory = Vec::new();
         for _ in 0..from.count(3)? {
             let number = u16::try_from(from.get()?).map_err(|_| Corrupt("column number"))?;
@@ -186,18 +150,8 @@ impl Meta {
             let kind = Kind::ALL[both % Kind::ALL.len()];
             let key = intern(from.text()?);
             let numbers = matches!(kind, Kind::Int | Kind::Float) && number != 0;
-            let bounds = if numbers {
-                get_bounds(&mut from)?
-            } else {
-                Bounds::NONE
-            };
-            directory.push(Column {
-                number,
-                scope,
-                kind,
-                key,
-                bounds,
-            });
+            let bounds = if numbers { get_bounds(&mut from)? } else { Bounds::NONE };
+            directory.push(Column { number, scope, kind, key, bounds });
         }
         Ok(Meta {
             spans,
@@ -222,27 +176,18 @@ impl Meta {
 
     /// Span attribute columns of this key, whatever their kind.
     pub fn columns_of<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a Column> {
-        self.directory
-            .iter()
-            .filter(move |column| column.scope == Scope::Span && *column.key == *key)
+        self.directory.iter().filter(move |column| column.scope == Scope::Span && *column.key == *key)
     }
 
     /// Whether a resource, scope or event has this key.
     pub fn has(&self, scope: Scope, key: &str) -> bool {
-        self.directory
-            .iter()
-            .any(|column| column.scope == scope && *column.key == *key)
+        self.directory.iter().any(|column| column.scope == scope && *column.key == *key)
     }
 
     /// Numbers of all columns a whole span needs.
     pub fn span_columns(&self) -> Vec<u16> {
         let mut numbers: Vec<u16> = (number::TRACES..=number::SPILL).collect();
-        numbers.extend(
-            self.directory
-                .iter()
-                .map(|column| column.number)
-                .filter(|number| *number != 0),
-        );
+        numbers.extend(self.directory.iter().map(|column| column.number).filter(|number| *number != 0));
         numbers
     }
 
@@ -259,19 +204,13 @@ fn put_bounds(to: &mut Vec<u8>, bounds: Bounds) {
 
 fn get_bounds(from: &mut Reader) -> Result<Bounds, Corrupt> {
     let min = from.signed()?;
-    Ok(Bounds {
-        min,
-        max: min.wrapping_add(from.signed()?),
-    })
+    Ok(Bounds { min, max: min.wrapping_add(from.signed()?) })
 }
 
 /// One shared copy of a key or a service name. Senders that make up keys without end stop being shared at 100,000.
 pub fn intern(text: &str) -> Arc<str> {
     static TEXTS: OnceLock<Mutex<HashSet<Arc<str>>>> = OnceLock::new();
-    let mut texts = TEXTS
-        .get_or_init(Mutex::default)
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut texts = TEXTS.get_or_init(Mutex::default).lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     if let Some(shared) = texts.get(text) {
         return shared.clone();
     }
