@@ -29,8 +29,10 @@ fn embed() -> Result<()> {
     let out = PathBuf::from(variable("OUT_DIR")?);
     let build = Build::of_profile(&variable("PROFILE")?);
 
-    let wasm = build_islands(&out, build)?;
-    let Bundle { js, wasm, snippets } = bind(&wasm)?;
+    // Every page works without the bundle, so work on the server need not wait for it: CLEW_BUNDLE=none.
+    println!("cargo::rerun-if-env-changed=CLEW_BUNDLE");
+    let without = env::var("CLEW_BUNDLE").is_ok_and(|bundle| bundle == "none");
+    let Bundle { js, wasm, snippets } = if without { Bundle::none() } else { bind(&build_islands(&out, build)?)? };
     let css = stylesheet(Path::new("../style"))?;
     let name = format!("clew-{:016x}", hash(&[js.as_bytes(), &wasm, css.as_bytes()]));
     // The loader's default path, for whoever calls it without one.
@@ -117,6 +119,17 @@ struct Bundle {
     wasm: Vec<u8>,
     /// JavaScript that crates carry inline and that `js` imports by path.
     snippets: Vec<Asset>,
+}
+
+impl Bundle {
+    /// No islands: a module that does nothing, over the smallest valid wasm module.
+    fn none() -> Bundle {
+        Bundle {
+            js: "export default async function init() { return { hydrate() {} } }\n".into(),
+            wasm: b"\0asm\x01\0\0\0".to_vec(),
+            snippets: Vec::new(),
+        }
+    }
 }
 
 fn bind(module: &Path) -> Result<Bundle> {
