@@ -10,6 +10,9 @@ pub mod attr;
 pub mod span;
 pub mod trace;
 
+pub mod columns;
+pub mod waterfall;
+
 pub mod query;
 pub mod semconv;
 

@@ -25,7 +25,7 @@ fn every_url() {
         search.to_string(),
         Traces { wait: true, ..Traces::of("status:error", Range::Last(HOUR)) }.to_string(),
         Trace::of(id).to_string(),
-        Trace { span: "00f067aa0ba902b7".parse().ok(), query: "a & b".into(), ..Trace::of(id) }.to_string(),
+        Trace::at(id, "00f067aa0ba902b7".parse().ok(), "a & b").to_string(),
         Sources.to_string(),
         Find { text: ID.into() }.to_string(),
         ApiDocs.to_string(),
@@ -94,7 +94,12 @@ fn what_forms_send_is_understood() {
 
 #[test]
 fn ranges_read_well() {
-    for (length, short, long) in [(5 * MINUTE, "5m", "last 5 minutes"), (HOUR, "1h", "last hour"), (36 * HOUR, "36h", "last 36 hours"), (7 * DAY, "7d", "last 7 days")] {
+    for (length, short, long) in [
+        (5 * MINUTE, "5m", "last 5 minutes"),
+        (HOUR, "1h", "last hour"),
+        (36 * HOUR, "36h", "last 36 hours"),
+        (7 * DAY, "7d", "last 7 days"),
+    ] {
         assert_eq!(Length(length).to_string(), short);
         assert_eq!(Range::Last(length).to_string(), long);
     }
