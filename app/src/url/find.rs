@@ -74,7 +74,7 @@ fn whole(text: &str) -> Option<Trace> {
             [_, _, span, _] => span.parse().ok(),
             _ => None,
         };
-        return Some(Trace { span, ..Trace::of(id) });
+        return Some(Trace::at(id, span, ""));
     }
     // A UUID is how some loggers write a trace id.
     let uuid = text.len() == 36 && text.bytes().enumerate().all(|(n, b)| (b == b'-') == matches!(n, 8 | 13 | 18 | 23));
@@ -86,8 +86,8 @@ fn inside(text: &str) -> Option<Trace> {
     let words: Vec<&str> = text.split(|c: char| !(c == '-' || c.is_ascii_alphanumeric())).filter(|word| !word.is_empty()).collect();
     let at = words.iter().position(|word| whole(word).is_some())?;
     let mut trace = whole(words[at])?;
-    if trace.span.is_none() {
-        trace.span = words[at + 1..].iter().find_map(|word| word.parse().ok());
+    if trace.view.span.is_none() {
+        trace.view.span = words[at + 1..].iter().find_map(|word| word.parse().ok());
     }
     Some(trace)
 }

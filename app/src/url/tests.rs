@@ -110,7 +110,7 @@ fn ranges_read_well() {
 #[test]
 fn the_box_takes_any_id() {
     let trace = |text: &str| match find(text) {
-        Found::Trace(url) => (url.id.to_string(), url.span.map(|span| span.to_string())),
+        Found::Trace(url) => (url.id.to_string(), url.view.span.map(|span| span.to_string())),
         Found::Traces(url) => panic!("{text} became {url}"),
     };
     for text in [
