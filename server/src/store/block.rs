@@ -8,6 +8,8 @@ pub mod bitmap;
 pub mod bloom;
 pub mod bytes;
 mod column;
+mod matcher;
+mod scan;
 pub mod decode;
 pub mod encode;
 pub mod facet;

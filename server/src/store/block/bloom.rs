@@ -5,12 +5,12 @@ use super::Corrupt;
 const BITS_PER_TOKEN: usize = 10;
 const PROBES: usize = 6;
 
-/// Hash of a token, case folded as `str::to_lowercase` does.
+/// Hash of a token, case aside.
 pub fn hash(token: &str) -> u64 {
     if token.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase()) {
         return xxhash_rust::xxh3::xxh3_64(token.as_bytes());
     }
-    xxhash_rust::xxh3::xxh3_64(token.to_lowercase().as_bytes())
+    xxhash_rust::xxh3::xxh3_64(model::query::ast::fold(token).as_bytes())
 }
 
 /// A filter over these hashes, which may repeat.
