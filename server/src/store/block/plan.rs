@@ -30,11 +30,19 @@ pub(super) enum Node {
 
 /// One term.
 pub(super) enum Leaf {
-    Word { word: WordMatcher, trace: Option<TraceId>, span: Option<SpanId> },
+    Word {
+        word: WordMatcher,
+        trace: Option<TraceId>,
+        span: Option<SpanId>,
+    },
     Span(SpanField, Matcher),
     Trace(TraceField, Matcher),
     /// Every name of the attribute, the current one first.
-    Attribute { scope: Scope, names: Vec<String>, matcher: Matcher },
+    Attribute {
+        scope: Scope,
+        names: Vec<String>,
+        matcher: Matcher,
+    },
 }
 
 /// One trace with matching spans in one block.
@@ -257,7 +265,8 @@ fn may_match(node: &Node, meta: &Meta) -> bool {
                 let span = || {
                     let mut columns = names.iter().flat_map(|name| meta.columns_of(name));
                     meta.spill
-                        || columns.any(|column| column.bounds.min > column.bounds.max || matcher.may_pass(column.bounds.min, column.bounds.max))
+                        || columns
+                            .any(|column| column.bounds.min > column.bounds.max || matcher.may_pass(column.bounds.min, column.bounds.max))
                 };
                 // The list of other keys is cut at 512: a full one proves nothing.
                 let full = meta.directory.iter().filter(|column| column.number == 0).count() >= number::MAX_ATTRIBUTES;
@@ -315,4 +324,3 @@ fn may_match_bloom(node: &Node, filter: &[u8]) -> Result<bool, Corrupt> {
         },
     }
 }
-

@@ -298,7 +298,8 @@ impl<'a> Scan<'a> {
             Scope::Span | Scope::Event => &[],
         };
         if !places.is_empty() {
-            let find = |origin: &Origin| places.iter().find_map(|place| look_up(place(origin), names)).is_some_and(|value| matcher.value(value));
+            let find =
+                |origin: &Origin| places.iter().find_map(|place| look_up(place(origin), names)).is_some_and(|value| matcher.value(value));
             let mut rest = self.rows_of_origins(find)?;
             rest.and_not(&decided);
             passed.or(&rest);
