@@ -1,1 +1,5 @@
-//! tests
+//! One binary for all tests that need the whole: it links once.
+
+mod browser;
+mod harness;
+mod tidy;
