@@ -15,9 +15,9 @@ pub use api::{ApiCount, ApiDocs, ApiFacets, ApiKeys, ApiTrace, ApiTraces, ApiVal
 pub use find::{Find, Found, find};
 pub use overview::Overview;
 pub use pairs::{Pairs, Writer};
-pub use range::{Range, RangeError};
+pub use range::{Length, Range, RangeError};
 pub use trace::Trace;
-pub use traces::Traces;
+pub use traces::{Traces, order_text, parse_order};
 
 use std::fmt;
 

@@ -1,4 +1,3 @@
-use super::range::Length;
 use super::*;
 use model::port::{Order, OrderBy};
 use model::time::{DAY, HOUR, MINUTE, SECOND};

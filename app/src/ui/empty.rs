@@ -1,0 +1,36 @@
+//! What a page says when it has nothing to show, and how to get something.
+
+use super::setup::{Code, Endpoints, environment, first_span};
+use crate::url;
+use leptos::prelude::*;
+
+/// The portal before its first span.
+pub fn no_spans_yet(to: &Endpoints) -> impl IntoView + use<> {
+    let (env, curl) = (environment(to), first_span(to));
+    view! {
+        <section class="empty">
+            <h1>"Nothing has arrived yet"</h1>
+            <p class="lead">
+                "Clew is listening for OpenTelemetry at " <code>{to.otlp_http.clone()}</code>
+                ". Point a service at it, send one span by hand, or look around with made-up traffic first."
+            </p>
+            <div class="choices">
+                <section class="card">
+                    <header><h2>"Point a service at it"</h2><a href=url::Sources.to_string()>"More ways"</a></header>
+                    <div class="body stack"><p class="muted">{env.about}</p><Code id=env.id text=env.text label=env.title/></div>
+                </section>
+                <section class="card">
+                    <header><h2>"Send one span"</h2></header>
+                    <div class="body stack"><p class="muted">{curl.about}</p><Code id=curl.id text=curl.text label=curl.title/></div>
+                </section>
+                <section class="card">
+                    <header><h2>"Try the demo"</h2></header>
+                    <div class="body stack">
+                        <p class="muted">"A believable day of several services: slow, failing and deeply nested requests, and one with 20 000 spans. It is marked as demo and goes away with one click."</p>
+                        <form method="post" action=url::DEMO_START><button class="button primary">"Fill Clew with the demo"</button></form>
+                    </div>
+                </section>
+            </div>
+        </section>
+    }
+}
