@@ -1,14 +1,21 @@
 //! The pages. Each is a component that awaits the [`Reader`](model::port::Reader) from context and renders on the server; none holds
 //! state, none writes, and none reaches the browser's wasm.
 
+pub mod pages;
+pub mod ui;
 pub mod url;
 
 use leptos::config::LeptosOptions;
+use leptos::nonce::use_nonce;
 use leptos::prelude::*;
-use leptos_meta::{MetaTags, Title, provide_meta_context};
+use leptos_meta::{MetaTags, provide_meta_context};
 use leptos_router::components::{Route, Router, Routes};
 use leptos_router::{SsrMode, StaticSegment};
-use model::port::Reader;
+use pages::api_docs::ApiDocsPage;
+use pages::not_found::NotFoundPage;
+use pages::overview::OverviewPage;
+use pages::sources::SourcesPage;
+use pages::traces::TracesPage;
 use std::sync::Arc;
 
 /// How the reader likes pages; the server takes it from cookies.
@@ -52,7 +59,25 @@ impl SetStatus {
     }
 }
 
+/// The `Host` of the request: how the viewer reaches this instance. The server provides it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host(pub String);
+
+impl Host {
+    /// Without the port.
+    pub fn name(&self) -> &str {
+        match self.0.rsplit_once(':') {
+            // The colons of a bare IPv6 address are no port.
+            Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+            _ => &self.0,
+        }
+    }
+}
+
 /// The document around every page. `options` name the browser bundle.
+///
+/// Links load whole pages: the router of islands mode (`islands_router`) compares documents by position, and leaves islands
+/// as they were when the page around them changes.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     let theme = use_context::<Preferences>().unwrap_or_default().theme.attribute();
     let css = options.css_path();
@@ -65,7 +90,8 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <meta name="color-scheme" content="dark light"/>
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
                 <link rel="stylesheet" href=css/>
-                <HydrationScripts options islands=true islands_router=true/>
+                <script src="/page.js" nonce=use_nonce()></script>
+                <HydrationScripts options islands=true/>
                 <MetaTags/>
             </head>
             <body>
@@ -76,53 +102,18 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
     }
 }
 
-/// The route table.
+/// The route table. Every page is awaited whole, so that its title and its status are right and no script is needed.
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
     view! {
         <Router>
-            <Routes fallback=NoSuchPage>
-                <Route path=StaticSegment("") view=Overview ssr=SsrMode::Async/>
+            <Routes fallback=NotFoundPage>
+                <Route path=StaticSegment("") view=OverviewPage ssr=SsrMode::Async/>
+                <Route path=StaticSegment("traces") view=TracesPage ssr=SsrMode::Async/>
+                <Route path=StaticSegment("sources") view=SourcesPage ssr=SsrMode::Async/>
+                <Route path=StaticSegment("api") view=ApiDocsPage ssr=SsrMode::Async/>
             </Routes>
         </Router>
-    }
-}
-
-#[component]
-fn Overview() -> impl IntoView {
-    let reader = expect_context::<Arc<dyn Reader>>();
-    let size = Resource::new_blocking(
-        || (),
-        move |()| {
-            let reader = reader.clone();
-            async move { reader.instance().await.map(|instance| instance.spans).map_err(|problem| problem.to_string()) }
-        },
-    );
-    view! {
-        <Title text="Clew"/>
-        <main>
-            <h1>"Clew"</h1>
-            <Suspense>{move || Suspend::new(async move {
-                match size.await {
-                    Ok(spans) => format!("{spans} spans"),
-                    Err(problem) => problem,
-                }
-            })}</Suspense>
-        </main>
-    }
-}
-
-#[component]
-fn NoSuchPage() -> impl IntoView {
-    if let Some(status) = use_context::<SetStatus>() {
-        status.set(404);
-    }
-    view! {
-        <Title text="No such page"/>
-        <main>
-            <h1>"No such page"</h1>
-            <p><a href="/">"To the overview"</a></p>
-        </main>
     }
 }

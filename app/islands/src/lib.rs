@@ -1,5 +1,11 @@
 //! The browser bundle: what HTML alone cannot do. Everything here reaches wasm, nothing else does.
 
+mod histogram;
+mod query_bar;
+
+pub use histogram::Brush;
+pub use query_bar::QueryBar;
+
 use leptos::prelude::*;
 
 /// Called by the page's loader before it hydrates the islands one by one.

@@ -172,11 +172,11 @@ fn read(answer: &JsValue) -> Vec<Hint> {
     let field = |of: &JsValue, name: &str| js_sys::Reflect::get(of, &JsValue::from_str(name)).ok();
     let text = |of: &JsValue, name: &str| field(of, name).and_then(|value| value.as_string());
     let list = |name: &str| field(answer, name).map(|value| js_sys::Array::from(&value)).unwrap_or_default();
-    let keys = list("keys").iter().filter_map(|row| {
+    let keys = list("keys").into_iter().filter_map(|row| {
         let key = text(&row, "key")?;
         Some(Hint { text: format!("{key}:"), label: key, note: text(&row, "kind").unwrap_or_default() })
     });
-    let values = list("values").iter().filter_map(|row| {
+    let values = list("values").into_iter().filter_map(|row| {
         let value = text(&row, "value")?;
         let spans = field(&row, "spans").and_then(|n| n.as_f64()).unwrap_or_default();
         Some(Hint { text: value_text(&value), label: value, note: format!("{spans:.0}") })

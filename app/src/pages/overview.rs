@@ -32,7 +32,7 @@ async fn show(here: Here) -> Result<Shown, Problem> {
     let head = view! {
         <div class="page-head">
             <h1>"Overview"</h1>
-            {picker(url.range, here.now, |range| url::Overview { range }.to_string(), "/", vec![])}
+            {picker(url.range, here.now, &|range| url::Overview { range }.to_string(), "/", vec![])}
         </div>
     };
     let body = match figures.services.is_empty() {
@@ -65,7 +65,7 @@ fn query_of(terms: &[(&str, &str)]) -> String {
 fn totals(figures: &Figures, range: url::Range) -> impl IntoView + use<> {
     let (all, bad) = figures.totals();
     let counted = figures.counted();
-    let bars = chart::histogram(figures.bars_range(), &figures.bars(), ("request", "requests"), |bar: Range| {
+    let bars = chart::histogram(figures.bars_range(), &figures.bars(), ("request", "requests"), &|bar: Range| {
         traces("entry:true", url::Range::Between { start: bar.start, end: bar.end })
     });
     view! {

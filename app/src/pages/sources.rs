@@ -55,8 +55,8 @@ fn arrived(ledger: &[LedgerRow], now: Nanos) -> impl IntoView + use<> {
                 <td class="nowrap">{last}</td>
                 <td class="num">{count(row.received)}</td>
                 <td class="num">{count(row.stored)}</td>
-                <td class="num" class:muted=(row.duplicate == 0)>{count(row.duplicate)}</td>
-                <td class="num" class:muted=(row.conflict == 0) class:warn=(row.conflict > 0)>{count(row.conflict)}</td>
+                <td class="num" class:muted=row.duplicate == 0>{count(row.duplicate)}</td>
+                <td class="num" class:muted=row.conflict == 0 class:warn={row.conflict > 0}>{count(row.conflict)}</td>
                 <td class="num">{reasons(&row.rejected, "error")}</td>
                 <td class="num">{reasons(&row.dropped, "warn")}</td>
             </tr>
@@ -115,7 +115,7 @@ fn rejected(ledger: &[LedgerRow]) -> impl IntoView + use<> {
 
 fn setup(to: &Endpoints) -> impl IntoView + use<> {
     let block = |(n, block): (usize, Block)| view! {
-        <details class="block" name="setup" id=format!("{}-block", block.id) open=(n == 0)>
+        <details class="block" name="setup" id=format!("{}-block", block.id) open=n == 0>
             <summary><h3>{block.title}</h3><span class="muted">{block.about}</span></summary>
             <Code id=block.id text=block.text label=block.title/>
         </details>

@@ -75,18 +75,20 @@ async fn found(here: Here, asked: Asked, query: Query) -> Result<Shown, Problem>
     let colours = colours(counts.services().chain(rows.rows.iter().flat_map(|row| row.summary.services.iter().map(|(name, _)| name.as_str()))));
     let link = |text: String| asked.url.with_query(text).to_string();
     let title = if asked.url.query.is_empty() { "Traces".to_owned() } else { format!("{} · Traces", asked.url.query) };
-    let exact = counts.exact().then(|| None).unwrap_or_else(|| Some(url::Traces { wait: true, ..asked.url.clone() }.to_string()));
-    let bars = chart::histogram(asked.range, &counts.count.histogram, ("trace", "traces"), |range| {
+    let exact = (!counts.exact()).then(|| url::Traces { wait: true, ..asked.url.clone() }.to_string());
+    let total = counts.total(exact.clone());
+    let facets = facets::facets(&asked.url.query, &counts.facets, &|service| colours.of(service), &link);
+    let bars = chart::histogram(asked.range, &counts.count.histogram, ("trace", "traces"), &|range| {
         let range = url::Range::Between { start: range.start, end: range.end };
         asked.url.with_range(range).to_string()
     });
     let body = view! {
         <h1 class="sr">"Traces"</h1>
         {search::form(&asked)}
-        <div class="found" data-exact=exact.clone()>
+        <div class="found" data-exact=exact>
             <section class="card histogram" aria-label="Traces over time">
                 <header>
-                    <p data-later="total">{counts.total(exact)}</p>
+                    <p data-later="total">{total}</p>
                     <p class="muted hint needs-js">"Drag over the bars to zoom"</p>
                 </header>
                 <div class="body">
@@ -99,7 +101,7 @@ async fn found(here: Here, asked: Asked, query: Query) -> Result<Shown, Problem>
                 <aside class="facets" aria-label="Filters" data-later="facets">
                     <details class="fold" open>
                         <summary>"Filters"</summary>
-                        {facets::facets(&asked.url.query, &counts.facets, |service| colours.of(service), link)}
+                        {facets}
                     </details>
                 </aside>
                 {list::list(&asked, &rows, &colours, newest.as_ref())}

@@ -24,7 +24,7 @@ pub const OFFERED: [Offered; 6] = [
 ];
 
 /// The facets of a search with this text. `link` is the page with another text.
-pub fn facets(query: &str, found: &[Facet], colour: impl Fn(&str) -> u8, link: impl Fn(String) -> String) -> impl IntoView + use<> {
+pub fn facets(query: &str, found: &[Facet], colour: &dyn Fn(&str) -> u8, link: &dyn Fn(String) -> String) -> impl IntoView + use<> {
     let groups = found.iter().filter(|facet| !facet.values.is_empty()).map(|facet| {
         let title = OFFERED.iter().find(|offered| offered.key == facet.key).map_or_else(|| facet.key.clone(), |offered| offered.title.into());
         let most = facet.values.iter().map(|value| value.spans).fold(0.0, f64::max);
@@ -43,6 +43,7 @@ pub fn facets(query: &str, found: &[Facet], colour: impl Fn(&str) -> u8, link: i
             let name = if text.is_empty() { "(empty)".to_owned() } else { text.to_owned() };
             let hint = format!("{} {key}: {name}", if included { "Drop" } else { "Only" });
             let without = format!("Without {key}: {name}");
+            let without_label = without.clone();
             view! {
                 <li class:chosen=included>
                     <a class="value" href=link(toggled) title=hint aria-current=included.then_some("true")>
@@ -50,15 +51,16 @@ pub fn facets(query: &str, found: &[Facet], colour: impl Fn(&str) -> u8, link: i
                         <span class=class>{name}</span>
                         <span class="n">{count(value.spans.round() as u64)}</span>
                     </a>
-                    <a class="exclude" href=link(excluded) title=without.clone() aria-label=without>"−"</a>
+                    <a class="exclude" href=link(excluded) title=without aria-label=without_label>"−"</a>
                 </li>
             }
         };
         let values = facet.values.iter().map(value).collect_view();
         let more = facet.distinct.saturating_sub(facet.values.len() as u64);
         let more = (more > 0).then(|| view! { <li class="muted more">{format!("and {} more", count(more))}</li> });
+        let label = title.clone();
         view! {
-            <section class="facet" aria-label=title.clone()>
+            <section class="facet" aria-label=label>
                 <h3>{title}</h3>
                 <ul>{values}{more}</ul>
             </section>

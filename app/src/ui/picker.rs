@@ -10,7 +10,7 @@ use model::time::{Nanos, Rfc3339, SECOND};
 pub fn picker(
     range: Range,
     now: Nanos,
-    link: impl Fn(Range) -> String,
+    link: &dyn Fn(Range) -> String,
     action: &'static str,
     fields: Vec<(&'static str, String)>,
 ) -> impl IntoView + use<> {

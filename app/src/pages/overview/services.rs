@@ -42,8 +42,10 @@ fn row(service: &Service, figures: &Figures, range: Range, colours: &Colours) ->
     let highest = line.iter().flatten().copied().fold(0.0, f64::max);
     let bars_label = format!("{} requests over time, {} failed", count(service.count.round() as u64), count(service.errors.round() as u64));
     let line_label = format!("p95 over time, at most {}", duration(highest));
+    let class = format!("svc-{}", colours.of(&name));
+    let line_title = line_label.clone();
     view! {
-        <tr class=format!("svc-{}", colours.of(&name))>
+        <tr class=class>
             <th scope="row"><a class="svc" href=traces(all.clone(), range) data-row="">{name}</a></th>
             <td class="num">{count(service.count.round() as u64)}" "<span class="muted">{rate(service.count, figures.counted())}</span></td>
             <td class="chart">{chart::spark_bars(&bars, bars_label)}</td>
@@ -55,7 +57,7 @@ fn row(service: &Service, figures: &Figures, range: Range, colours: &Colours) ->
             <td class="num">{duration(service.p50)}</td>
             <td class="num"><a href=slower(service.p95)>{duration(service.p95)}</a></td>
             <td class="num"><a href=slower(service.p99)>{duration(service.p99)}</a></td>
-            <td class="chart" title=line_label.clone()>{chart::sparkline(&line, line_label)}</td>
+            <td class="chart" title=line_title>{chart::sparkline(&line, line_label)}</td>
         </tr>
     }
 }

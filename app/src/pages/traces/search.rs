@@ -14,6 +14,8 @@ pub(super) fn form(asked: &Asked) -> impl IntoView + use<> {
     // Completion looks where the list looks.
     let range = url::ApiKeys { prefix: String::new(), range: asked.url.range }.to_string();
     let range = range.split_once('?').map_or(String::new(), |(_, query)| query.to_owned());
+    let link = |range| asked.url.with_range(range).to_string();
+    let picker = picker(asked.url.range, asked.now, &link, "/traces", fields);
     view! {
         <div class="search">
             <form method="get" action="/traces" role="search" aria-label="Traces">
@@ -22,7 +24,7 @@ pub(super) fn form(asked: &Asked) -> impl IntoView + use<> {
                 {order}
                 <button class="button primary">"Search"</button>
             </form>
-            {picker(asked.url.range, asked.now, |range| asked.url.with_range(range).to_string(), "/traces", fields)}
+            {picker}
         </div>
     }
 }

@@ -1,0 +1,92 @@
+//! `/api`: the documentation of the JSON API.
+
+use crate::ui::frame::{Shown, Tab, page};
+use crate::ui::setup::{Code, Endpoints};
+use crate::url::Range;
+use crate::Host;
+use leptos::prelude::*;
+
+#[component]
+pub fn ApiDocsPage() -> impl IntoView {
+    page(|here| async move {
+        let to = Endpoints::of(&here.instance, use_context::<Host>());
+        let body = docs(&to.http).into_any();
+        Ok(Shown { title: "JSON API".into(), tab: Tab::None, range: Range::default(), status: 200, body })
+    })
+}
+
+/// One call.
+struct Call {
+    path: &'static str,
+    parameters: &'static str,
+    answer: &'static str,
+}
+
+const CALLS: [Call; 12] = [
+    Call {
+        path: "/api/traces",
+        parameters: "q, range, limit (1–1000, 50), order, cursor",
+        answer: r#"{"traces":[{"trace_id","root":{"service","name","span_id","status"},"has_root","start","duration_ns","spans","errors","matched","first_match","services":[{"name","spans"}],"sources","settled"}],"cursor","as_of","complete"}"#,
+    },
+    Call {
+        path: "/api/traces/count",
+        parameters: "q, range, buckets (0–1000, 0), as_of",
+        answer: r#"{"traces","errors","exact","histogram":[{"start","traces","errors"}]}"#,
+    },
+    Call {
+        path: "/api/traces/facets",
+        parameters: "q, range, key (repeated; default: service, name, status, route, HTTP status, environment), limit (10)",
+        answer: r#"{"facets":[{"key","values":[{"value","spans"}],"distinct","exact"}]}"#,
+    },
+    Call {
+        path: "/api/traces/{trace_id}",
+        parameters: "format=otlp for OTLP JSON (TracesData)",
+        answer: r#"{"trace_id","spans":[{"span_id","parent_id","name","kind","service","start","duration_ns","status","status_message","attributes","resource","scope","events","links","dropped",…}],"duplicates","conflicts","last_received"}"#,
+    },
+    Call { path: "/api/traces/{trace_id}/columns", parameters: "", answer: "The waterfall as binary columns, for the browser. Its format changes with the version." },
+    Call { path: "/api/traces/{trace_id}/spans/{span_id}", parameters: "", answer: "One span, as above." },
+    Call { path: "/api/stats", parameters: "q with a stats command, range", answer: r#"{"columns":["service","p95"],"rows":[["checkout",1200000]],"exact"}"# },
+    Call { path: "/api/keys", parameters: "prefix, range, limit (20)", answer: r#"{"keys":[{"key","kind"}]}"# },
+    Call { path: "/api/values", parameters: "key, prefix, range, limit (20)", answer: r#"{"values":[{"value","spans"}],"distinct","exact"}"# },
+    Call { path: "/api/services", parameters: "range", answer: r#"{"services":["checkout"]}"# },
+    Call {
+        path: "/api/sources",
+        parameters: "",
+        answer: r#"{"listeners":[{"name","addr","warning"}],"warnings","ledger":[{"source","signal","received","stored","duplicate","conflict","rejected":[{"reason","records"}],"dropped":[{"reason","records"}],"last_received","samples":[{"at","reason","record"}]}],"version","retention_days","disk_bytes","spans","has_demo"}"#,
+    },
+    Call { path: "/find?id=", parameters: "any id, traceparent, URL or query", answer: "303 to the trace’s page, or to a search." },
+];
+
+fn docs(http: &str) -> impl IntoView + use<> {
+    let calls = CALLS.map(|call| {
+        let parameters = (!call.parameters.is_empty()).then(|| view! { <p class="muted">"Parameters: "{call.parameters}</p> });
+        let answer = match call.answer.starts_with('{') {
+            true => view! { <pre class="shape" tabindex="0">{call.answer}</pre> }.into_any(),
+            false => view! { <p>{call.answer}</p> }.into_any(),
+        };
+        view! { <li><h3><code>"GET "{call.path}</code></h3>{parameters}{answer}</li> }
+    });
+    let examples = format!(
+        "curl -G {http}/api/traces --data-urlencode 'q=service:checkout status:error' -d last=1h -d order=duration\n\
+         curl -G {http}/api/stats --data-urlencode 'q=entry:true | stats count(), p95(duration) by service' -d last=1d"
+    );
+    view! {
+        <div class="page-head"><h1>"JSON API"</h1></div>
+        <div class="prose stack">
+            <p>"Every page is made from these calls; what a page shows, a script can have. Reads only, with " <code>"GET"</code> "."</p>
+            <Code id="api-example" text=examples label="Two example calls"/>
+            <h2>"What calls share"</h2>
+            <dl class="facts wide">
+                <dt><code>"q"</code></dt><dd>"A query, as in the search box. Without it, everything."</dd>
+                <dt>"range"</dt><dd><code>"last=15m"</code>", or "<code>"start="</code>" and "<code>"end="</code>": RFC 3339, a date, or epoch seconds, milliseconds, microseconds or nanoseconds. Half-open. Without any, the last hour."</dd>
+                <dt><code>"order"</code></dt><dd><code>"time"</code>", "<code>"duration"</code>", "<code>"spans"</code>" or "<code>"errors"</code>", largest first; with "<code>"-asc"</code>" smallest first."</dd>
+                <dt><code>"cursor"</code></dt><dd>"That of the page before. It keeps the world of the first page: what arrives in between does not shift the pages."</dd>
+                <dt>"moments"</dt><dd>"Answers have RFC 3339 in UTC, with up to nanoseconds. Durations are nanoseconds."</dd>
+                <dt>"limits"</dt><dd>"Counts, facets and stats stop after two seconds and then say "<code>"\"exact\":false"</code>": at least so many."</dd>
+                <dt>"errors"</dt><dd><code>r#"{"error":{"code","message","position"}}"#</code>" with status 400 ("<code>"bad_request"</code>", "<code>"position"</code>" is a byte of the query), 404 ("<code>"not_found"</code>") or 503 ("<code>"unavailable"</code>")."</dd>
+            </dl>
+            <h2>"Calls"</h2>
+            <ul class="calls">{calls.into_iter().collect_view()}</ul>
+        </div>
+    }
+}

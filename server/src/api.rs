@@ -1,0 +1,41 @@
+//! The JSON API (its documentation is the page `/api`), the box that finds any id, and the demo's two buttons. Handlers read
+//! through [`Store`]; a read stops when its client leaves.
+
+mod answer;
+mod ask;
+mod completion;
+mod demo;
+mod find;
+mod lists;
+mod otlp;
+mod sources;
+mod stats;
+mod trace;
+
+use crate::store::Store;
+use axum::Router;
+use axum::routing::{get, post};
+use std::sync::Arc;
+
+/// What handlers need.
+type State = axum::extract::State<Arc<dyn Store>>;
+
+/// Every route under `/api/`, `/find` and `/demo/`.
+pub fn routes(store: Arc<dyn Store>) -> Router {
+    Router::new()
+        .route("/api/traces", get(lists::traces))
+        .route("/api/traces/count", get(lists::count))
+        .route("/api/traces/facets", get(lists::facets))
+        .route("/api/traces/{id}", get(trace::trace))
+        .route("/api/traces/{id}/spans/{span_id}", get(trace::span))
+        .route("/api/stats", get(stats::stats))
+        .route("/api/keys", get(completion::keys))
+        .route("/api/values", get(completion::values))
+        .route("/api/services", get(lists::services))
+        .route("/api/sources", get(sources::sources))
+        .route("/api/{*rest}", get(answer::no_such_call))
+        .route("/find", get(find::find))
+        .route("/demo/start", post(demo::start))
+        .route("/demo/remove", post(demo::remove))
+        .with_state(store)
+}

@@ -1,0 +1,35 @@
+//! `/find?id=`: the box that takes any id, and where it leads.
+
+use super::State;
+use app::url::{Find, Found, Trace, Traces, find as meaning};
+use axum::extract::RawQuery;
+use axum::response::Redirect;
+use model::id::SpanId;
+use model::port::{Ask, Order, Reader, TraceSearch};
+use model::time::Range;
+use std::time::{Duration, Instant};
+
+/// How long a span is looked for before the list takes over.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// `GET /find`
+pub(super) async fn find(store: State, RawQuery(raw): RawQuery) -> Redirect {
+    let text = Find::parse(raw.as_deref().unwrap_or_default()).text;
+    // A span's id alone names its trace too, but only the store knows which.
+    let found = match text.trim().parse::<SpanId>() {
+        Ok(span) => trace_of(&**store, span).await,
+        Err(_) => None,
+    };
+    Redirect::to(&found.unwrap_or_else(|| meaning(&text)).to_string())
+}
+
+async fn trace_of(reader: &dyn Reader, span: SpanId) -> Option<Found> {
+    let Found::Traces(Traces { query, .. }) = meaning(&span.to_string()) else { return None };
+    let query = model::query::parse(&query).ok()?;
+    let ask = Ask::now().until(Instant::now() + PATIENCE);
+    let _left = ask.cancel_on_drop();
+    let search = TraceSearch { query, range: Range::ALL, order: Order::NEWEST, limit: 1, cursor: None };
+    let page = reader.traces(&ask, &search).await.ok()?;
+    let id = page.rows.first()?.summary.trace_id;
+    Some(Found::Trace(Trace { span: Some(span), ..Trace::of(id) }))
+}
