@@ -1,10 +1,9 @@
-//! The JSON API (its documentation is the page `/api`), the box that finds any id, and the demo's two buttons. Handlers read
+//! The JSON API (its documentation is the page `/api`), the box that finds any id. Handlers read
 //! through [`Store`]; a read stops when its client leaves.
 
 mod answer;
 mod ask;
 mod completion;
-mod demo;
 mod find;
 mod lists;
 mod otlp;
@@ -14,7 +13,7 @@ mod trace;
 
 use crate::store::Store;
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::get;
 use std::sync::Arc;
 
 /// What handlers need.
@@ -35,7 +34,5 @@ pub fn routes(store: Arc<dyn Store>) -> Router {
         .route("/api/sources", get(sources::sources))
         .route("/api/{*rest}", get(answer::no_such_call))
         .route("/find", get(find::find))
-        .route("/demo/start", post(demo::start))
-        .route("/demo/remove", post(demo::remove))
         .with_state(store)
 }

@@ -2,9 +2,9 @@
 //! response status in context, and a content security policy on every page.
 
 use crate::assets;
-use app::{App, Preferences, SetStatus, Theme};
+use app::{App, Host, Preferences, SetStatus, Theme};
 use axum::Router;
-use axum::http::header::{CONTENT_SECURITY_POLICY, COOKIE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CONTENT_SECURITY_POLICY, COOKIE, HOST, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use leptos::config::LeptosOptions;
@@ -36,6 +36,9 @@ pub fn routes(reader: Arc<dyn Reader>) -> Router {
 fn provide_request() {
     if let Some(parts) = use_context::<Parts>() {
         provide_context(preferences(&parts.headers));
+        if let Some(host) = parts.headers.get(HOST).and_then(|host| host.to_str().ok()) {
+            provide_context(Host(host.to_owned()));
+        }
     }
     if let Some(response) = use_context::<ResponseOptions>() {
         if let Some(nonce) = use_nonce() {

@@ -90,7 +90,11 @@ pub fn QueryBar(query: String, range: String) -> impl IntoView {
     };
     let key = move |event: KeyboardEvent| {
         let count = hints.get_untracked().len();
-        let step = |by: isize| chosen.update(|at| *at = Some(at.map_or(if by > 0 { 0 } else { count - 1 }, |n| (n as isize + by).rem_euclid(count as isize) as usize)));
+        let step = |by: isize| {
+            chosen.update(|at| {
+                *at = Some(at.map_or(if by > 0 { 0 } else { count - 1 }, |n| (n as isize + by).rem_euclid(count as isize) as usize))
+            })
+        };
         match event.key().as_str() {
             "ArrowDown" if count > 0 => step(1),
             "ArrowUp" if count > 0 => step(-1),

@@ -1,9 +1,9 @@
 //! `/api`: the documentation of the JSON API.
 
+use crate::Host;
 use crate::ui::frame::{Shown, Tab, page};
 use crate::ui::setup::{Code, Endpoints};
 use crate::url::Range;
-use crate::Host;
 use leptos::prelude::*;
 
 #[component]
@@ -43,11 +43,23 @@ const CALLS: [Call; 12] = [
         parameters: "format=otlp for OTLP JSON (TracesData)",
         answer: r#"{"trace_id","spans":[{"span_id","parent_id","name","kind","service","start","duration_ns","status","status_message","attributes","resource","scope","events","links","dropped",…}],"duplicates","conflicts","last_received"}"#,
     },
-    Call { path: "/api/traces/{trace_id}/columns", parameters: "", answer: "The waterfall as binary columns, for the browser. Its format changes with the version." },
+    Call {
+        path: "/api/traces/{trace_id}/columns",
+        parameters: "",
+        answer: "The waterfall as binary columns, for the browser. Its format changes with the version.",
+    },
     Call { path: "/api/traces/{trace_id}/spans/{span_id}", parameters: "", answer: "One span, as above." },
-    Call { path: "/api/stats", parameters: "q with a stats command, range", answer: r#"{"columns":["service","p95"],"rows":[["checkout",1200000]],"exact"}"# },
+    Call {
+        path: "/api/stats",
+        parameters: "q with a stats command, range",
+        answer: r#"{"columns":["service","p95"],"rows":[["checkout",1200000]],"exact"}"#,
+    },
     Call { path: "/api/keys", parameters: "prefix, range, limit (20)", answer: r#"{"keys":[{"key","kind"}]}"# },
-    Call { path: "/api/values", parameters: "key, prefix, range, limit (20)", answer: r#"{"values":[{"value","spans"}],"distinct","exact"}"# },
+    Call {
+        path: "/api/values",
+        parameters: "key, prefix, range, limit (20)",
+        answer: r#"{"values":[{"value","spans"}],"distinct","exact"}"#,
+    },
     Call { path: "/api/services", parameters: "range", answer: r#"{"services":["checkout"]}"# },
     Call {
         path: "/api/sources",

@@ -115,7 +115,7 @@ fn routes(routes: &[Route], range: url::Range, colours: &Colours) -> impl IntoVi
 fn failures(failures: &[TraceRow], range: url::Range, colours: &Colours) -> impl IntoView + use<> {
     let rows = failures.iter().map(|row| {
         let summary = &row.summary;
-        let href = url::Trace { span: row.first_match, ..url::Trace::of(summary.trace_id) }.to_string();
+        let href = url::Trace::at(summary.trace_id, row.first_match, "").to_string();
         view! {
             <tr class=format!("svc-{}", colours.of(&summary.root.service))>
                 <td class="start"><Moment at=summary.start form=Form::Second/></td>
@@ -149,7 +149,8 @@ fn failures(failures: &[TraceRow], range: url::Range, colours: &Colours) -> impl
 fn nothing(range: url::Range) -> impl IntoView {
     let wider = [url::Range::Last(model::time::DAY), url::Range::Last(7 * model::time::DAY), url::Range::Last(30 * model::time::DAY)];
     let links = wider.into_iter().filter(|wider| *wider != range);
-    let links = links.map(|range| view! { <li><a class="button" href=url::Overview { range }.to_string()>{format!("Look at the {range}")}</a></li> });
+    let links = links
+        .map(|range| view! { <li><a class="button" href=url::Overview { range }.to_string()>{format!("Look at the {range}")}</a></li> });
     view! {
         <section class="card nothing">
             <h2>"No request entered a service in this range"</h2>

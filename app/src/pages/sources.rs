@@ -1,11 +1,11 @@
 //! `/sources`: how to point senders here, what arrived, and what became of it.
 
+use crate::Host;
 use crate::ui::frame::{Here, Shown, Tab, page};
 use crate::ui::moment::{Ago, Form, Moment};
 use crate::ui::setup::{Block, Code, Endpoints, blocks};
 use crate::ui::{bytes, count};
 use crate::url::{self, Range};
-use crate::Host;
 use leptos::prelude::*;
 use model::port::{Instance, LedgerRow, Listener, Problem, RejectedSample};
 use model::time::Nanos;
@@ -64,7 +64,10 @@ fn arrived(ledger: &[LedgerRow], now: Nanos) -> impl IntoView + use<> {
     });
     let rows = rows.collect_view();
     let body = match ledger.is_empty() {
-        true => view! { <div class="body"><p class="muted">"Nothing has arrived yet. Set up a sender with one of the blocks below."</p></div> }.into_any(),
+        true => {
+            view! { <div class="body"><p class="muted">"Nothing has arrived yet. Set up a sender with one of the blocks below."</p></div> }
+                .into_any()
+        }
         false => view! {
             <div class="scroll">
                 <table class="figures ledger">
@@ -92,7 +95,8 @@ fn arrived(ledger: &[LedgerRow], now: Nanos) -> impl IntoView + use<> {
 
 /// Samples of what was rejected.
 fn rejected(ledger: &[LedgerRow]) -> impl IntoView + use<> {
-    let mut samples: Vec<(&LedgerRow, &RejectedSample)> = ledger.iter().flat_map(|row| row.samples.iter().map(move |sample| (row, sample))).collect();
+    let mut samples: Vec<(&LedgerRow, &RejectedSample)> =
+        ledger.iter().flat_map(|row| row.samples.iter().map(move |sample| (row, sample))).collect();
     samples.sort_by_key(|(_, sample)| std::cmp::Reverse(sample.at));
     let items = samples.iter().map(|(row, sample)| {
         view! {
@@ -105,20 +109,24 @@ fn rejected(ledger: &[LedgerRow]) -> impl IntoView + use<> {
         }
     });
     let items = items.collect_view();
-    (!samples.is_empty()).then(|| view! {
-        <section class="card" aria-labelledby="rejected">
-            <header><h2 id="rejected">"Newest rejected records"</h2><span class="muted">"secrets removed"</span></header>
-            <ul class="samples">{items}</ul>
-        </section>
+    (!samples.is_empty()).then(|| {
+        view! {
+            <section class="card" aria-labelledby="rejected">
+                <header><h2 id="rejected">"Newest rejected records"</h2><span class="muted">"secrets removed"</span></header>
+                <ul class="samples">{items}</ul>
+            </section>
+        }
     })
 }
 
 fn setup(to: &Endpoints) -> impl IntoView + use<> {
-    let block = |(n, block): (usize, Block)| view! {
-        <details class="block" name="setup" id=format!("{}-block", block.id) open=n == 0>
-            <summary><h3>{block.title}</h3><span class="muted">{block.about}</span></summary>
-            <Code id=block.id text=block.text label=block.title/>
-        </details>
+    let block = |(n, block): (usize, Block)| {
+        view! {
+            <details class="block" name="setup" id=format!("{}-block", block.id) open=n == 0>
+                <summary><h3>{block.title}</h3><span class="muted">{block.about}</span></summary>
+                <Code id=block.id text=block.text label=block.title/>
+            </details>
+        }
     };
     view! {
         <section class="card" aria-labelledby="setup">
@@ -178,7 +186,11 @@ fn instance(instance: &Instance) -> impl IntoView + use<> {
 fn demo(instance: &Instance) -> impl IntoView + use<> {
     let (about, action, text) = match instance.has_demo {
         true => ("Made-up traffic is stored here, in the dataset of its own that marks it.", url::DEMO_REMOVE, "Remove the demo data"),
-        false => ("Fill this instance with a believable day of several services’ traffic. One click removes it again.", url::DEMO_START, "Send the demo’s traffic"),
+        false => (
+            "Fill this instance with a believable day of several services’ traffic. One click removes it again.",
+            url::DEMO_START,
+            "Send the demo’s traffic",
+        ),
     };
     view! {
         <section class="card" aria-labelledby="demo">

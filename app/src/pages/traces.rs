@@ -66,13 +66,16 @@ async fn found(here: Here, asked: Asked, query: Query) -> Result<Shown, Problem>
     let rows = match rows {
         Ok(rows) => rows,
         // The store compiles regexes, which the parser does not.
-        Err(Problem::Bad { message, position }) => return Ok(not_a_query(asked, ParseError { position: position.unwrap_or_default(), message })),
+        Err(Problem::Bad { message, position }) => {
+            return Ok(not_a_query(asked, ParseError { position: position.unwrap_or_default(), message }));
+        }
         Err(problem) => return Err(problem),
     };
     let counts = counts?;
     let newest = if rows.rows.is_empty() { newest(&here, &search).await? } else { None };
 
-    let colours = colours(counts.services().chain(rows.rows.iter().flat_map(|row| row.summary.services.iter().map(|(name, _)| name.as_str()))));
+    let colours =
+        colours(counts.services().chain(rows.rows.iter().flat_map(|row| row.summary.services.iter().map(|(name, _)| name.as_str()))));
     let link = |text: String| asked.url.with_query(text).to_string();
     let title = if asked.url.query.is_empty() { "Traces".to_owned() } else { format!("{} · Traces", asked.url.query) };
     let exact = (!counts.exact()).then(|| url::Traces { wait: true, ..asked.url.clone() }.to_string());

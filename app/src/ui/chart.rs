@@ -11,7 +11,12 @@ use model::time::{DAY, HOUR, MINUTE, Nanos, Range, Rfc3339, SECOND};
 const HEIGHT: f64 = 100.0;
 
 /// Bars of traces over time, those with errors at the foot. `link` is where a bar leads.
-pub fn histogram(range: Range, buckets: &[Bucket], what: (&'static str, &'static str), link: &dyn Fn(Range) -> String) -> impl IntoView + use<> {
+pub fn histogram(
+    range: Range,
+    buckets: &[Bucket],
+    what: (&'static str, &'static str),
+    link: &dyn Fn(Range) -> String,
+) -> impl IntoView + use<> {
     let most = buckets.iter().map(|bucket| bucket.traces).max().unwrap_or_default().max(1);
     let step = step_of(range, buckets.len());
     let bars = buckets.iter().enumerate().map(|(n, bucket)| {
@@ -33,10 +38,8 @@ pub fn histogram(range: Range, buckets: &[Bucket], what: (&'static str, &'static
     let bars = bars.collect_view();
     let width = buckets.len().max(1);
     let peak = super::count(most);
-    let summary = format!(
-        "{} over time, most in one bar: {peak}",
-        plural(buckets.iter().map(|bucket| bucket.traces).sum(), what.0, what.1)
-    );
+    let summary =
+        format!("{} over time, most in one bar: {peak}", plural(buckets.iter().map(|bucket| bucket.traces).sum(), what.0, what.1));
     view! {
         <div class="plot">
             <span class="peak" aria-hidden="true">{peak}</span>

@@ -26,7 +26,8 @@ pub const OFFERED: [Offered; 6] = [
 /// The facets of a search with this text. `link` is the page with another text.
 pub fn facets(query: &str, found: &[Facet], colour: &dyn Fn(&str) -> u8, link: &dyn Fn(String) -> String) -> impl IntoView + use<> {
     let groups = found.iter().filter(|facet| !facet.values.is_empty()).map(|facet| {
-        let title = OFFERED.iter().find(|offered| offered.key == facet.key).map_or_else(|| facet.key.clone(), |offered| offered.title.into());
+        let title =
+            OFFERED.iter().find(|offered| offered.key == facet.key).map_or_else(|| facet.key.clone(), |offered| offered.title.into());
         let most = facet.values.iter().map(|value| value.spans).fold(0.0, f64::max);
         let value = |value: &model::port::FacetValue| {
             let (key, text) = (facet.key.as_str(), value.value.as_str());

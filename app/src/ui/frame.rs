@@ -128,7 +128,12 @@ fn notices(instance: &Instance) -> impl IntoView + use<> {
 
 fn foot(instance: &Instance) -> impl IntoView + use<> {
     let version = format!("Clew {}", instance.version);
-    let held = format!("{} in {}, kept {} days", super::plural(instance.spans, "span", "spans"), super::bytes(instance.disk_bytes), instance.retention_days);
+    let held = format!(
+        "{} in {}, kept {} days",
+        super::plural(instance.spans, "span", "spans"),
+        super::bytes(instance.disk_bytes),
+        instance.retention_days
+    );
     view! {
         <footer class="foot">
             <span>{version}</span>
@@ -175,7 +180,9 @@ pub fn problem_page(problem: &Problem) -> Shown {
             "It may not have arrived yet, may be older than what this instance keeps, or the link may be cut short.",
         ),
         Problem::Bad { message, .. } => (400, sentence(message), "Correct the address, or start again from one of the pages above."),
-        Problem::Unavailable(_) => (503, "The store could not be read".to_owned(), "The cause is in Clew’s log. Reload the page to try again."),
+        Problem::Unavailable(_) => {
+            (503, "The store could not be read".to_owned(), "The cause is in Clew’s log. Reload the page to try again.")
+        }
     };
     let heading = title.clone();
     let body = view! {

@@ -17,9 +17,7 @@ pub fn picker(
     let shown = match range {
         Range::Last(_) => sentence(range).into_any(),
         Range::Between { start, end: i64::MAX } => view! { "Since " <Moment at=start form=Form::Second/> }.into_any(),
-        Range::Between { start, end } => {
-            view! { <Moment at=start form=Form::Second/> " – " <Moment at=end form=Form::Second/> }.into_any()
-        }
+        Range::Between { start, end } => view! { <Moment at=start form=Form::Second/> " – " <Moment at=end form=Form::Second/> }.into_any(),
     };
     let offered = Range::OFFERED.map(|length| {
         let this = Range::Last(length);

@@ -175,7 +175,11 @@ mod tests {
     fn addresses_are_the_instances_own() {
         let listener = |name: &str, addr: Option<&str>| Listener { name: name.into(), addr: addr.map(str::to_owned), warning: None };
         let mut instance = Instance {
-            listeners: vec![listener("http", Some("0.0.0.0:8080")), listener("otlp_http", None), listener("otlp_grpc", Some("127.0.0.1:4317"))],
+            listeners: vec![
+                listener("http", Some("0.0.0.0:8080")),
+                listener("otlp_http", None),
+                listener("otlp_grpc", Some("127.0.0.1:4317")),
+            ],
             warnings: vec![],
             version: String::new(),
             retention_days: 30,

@@ -73,7 +73,9 @@ impl Range {
     pub fn resolve(self, now: Nanos) -> time::Range {
         match self {
             Range::Last(length) => time::Range { start: now.saturating_sub(length), end: now.saturating_add(AHEAD) },
-            Range::Between { start, end: i64::MAX } => time::Range { start, end: now.saturating_add(AHEAD).max(start.saturating_add(SECOND)) },
+            Range::Between { start, end: i64::MAX } => {
+                time::Range { start, end: now.saturating_add(AHEAD).max(start.saturating_add(SECOND)) }
+            }
             Range::Between { start, end } => time::Range { start, end },
         }
     }

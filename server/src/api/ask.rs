@@ -28,7 +28,8 @@ impl Parameters {
 
     /// `q`
     pub(crate) fn query(&self) -> Result<Query, Failure> {
-        model::query::parse(self.text("q")).map_err(|error| Failure(Problem::Bad { message: error.message, position: Some(error.position) }))
+        model::query::parse(self.text("q"))
+            .map_err(|error| Failure(Problem::Bad { message: error.message, position: Some(error.position) }))
     }
 
     /// `last`, or `start` and `end`.

@@ -52,7 +52,11 @@ pub(super) async fn values(store: State, RawQuery(raw): RawQuery) -> Result<Resp
     let keys = [(name.to_owned(), key.clone())];
     let read = async |query: Query| -> Result<Values, Failure> {
         let found = store.facets(&ask, &SpanSearch { query, range }, &keys, LOOKED_AT).await?.pop();
-        Ok(found.map_or(Values { values: vec![], distinct: 0, exact: true }, |facet| Values { values: facet.values, distinct: facet.distinct, exact: facet.exact }))
+        Ok(found.map_or(Values { values: vec![], distinct: 0, exact: true }, |facet| Values {
+            values: facet.values,
+            distinct: facet.distinct,
+            exact: facet.exact,
+        }))
     };
     let mut found = read(Query::default()).await?;
     if found.distinct > u64::from(LOOKED_AT) && !prefix.is_empty() {

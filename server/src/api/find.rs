@@ -31,5 +31,5 @@ async fn trace_of(reader: &dyn Reader, span: SpanId) -> Option<Found> {
     let search = TraceSearch { query, range: Range::ALL, order: Order::NEWEST, limit: 1, cursor: None };
     let page = reader.traces(&ask, &search).await.ok()?;
     let id = page.rows.first()?.summary.trace_id;
-    Some(Found::Trace(Trace { span: Some(span), ..Trace::of(id) }))
+    Some(Found::Trace(Trace::at(id, Some(span), "")))
 }

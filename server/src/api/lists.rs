@@ -73,10 +73,10 @@ impl<'a> Row<'a> {
     }
 }
 
-fn search(parameters: &Parameters, store: &super::State) -> Result<TraceSearch, Failure> {
+fn search(parameters: &Parameters, store: &State) -> Result<TraceSearch, Failure> {
     Ok(TraceSearch {
         query: parameters.query()?,
-        range: parameters.range(&**store.0)?,
+        range: parameters.range(&*store.0)?,
         order: parameters.order()?,
         limit: parameters.number("limit", 50, 1, 1000)?,
         cursor: parameters.cursor()?,
@@ -124,7 +124,12 @@ pub(super) async fn count(store: State, RawQuery(raw): RawQuery) -> Result<Respo
     let _left = ask.cancel_on_drop();
     let count = store.count(&ask, &search, buckets).await?;
     let bar = |bucket: &Bucket| Bar { start: bucket.start, traces: bucket.traces, errors: bucket.errors };
-    Ok(json(&Count { traces: count.traces, errors: count.errors, exact: count.exact, histogram: count.histogram.iter().map(bar).collect() }))
+    Ok(json(&Count {
+        traces: count.traces,
+        errors: count.errors,
+        exact: count.exact,
+        histogram: count.histogram.iter().map(bar).collect(),
+    }))
 }
 
 #[derive(Serialize)]

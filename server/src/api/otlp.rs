@@ -28,10 +28,13 @@ impl TracesData {
             let same_resource = |resource: &&mut Resource| resource.scopes[0].origin.resource == span.origin.resource;
             match resources.iter_mut().find(same_resource) {
                 None => resources.push(Resource { scopes: vec![Scope { origin: span.origin.clone(), spans: vec![span] }] }),
-                Some(resource) => match resource.scopes.iter_mut().find(|scope| Arc::ptr_eq(&scope.origin, &span.origin) || *scope.origin == *span.origin) {
-                    None => resource.scopes.push(Scope { origin: span.origin.clone(), spans: vec![span] }),
-                    Some(scope) => scope.spans.push(span),
-                },
+                Some(resource) => {
+                    match resource.scopes.iter_mut().find(|scope| Arc::ptr_eq(&scope.origin, &span.origin) || *scope.origin == *span.origin)
+                    {
+                        None => resource.scopes.push(Scope { origin: span.origin.clone(), spans: vec![span] }),
+                        Some(scope) => scope.spans.push(span),
+                    }
+                }
             }
         }
         TracesData(resources)

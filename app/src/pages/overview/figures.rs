@@ -71,7 +71,13 @@ impl Figures {
         let step = chart::round_step(range, STEPS);
         let failing = TraceSearch { query: parse("status:error")?.0, range, order: Order::NEWEST, limit: FAILURES, cursor: None };
         let (services, steps, routes, failures) = join4(
-            stats(here, &ask, range, "entry:true | stats count() as n, errors() as e, p50(duration), p95(duration), p99(duration) by service", None),
+            stats(
+                here,
+                &ask,
+                range,
+                "entry:true | stats count() as n, errors() as e, p50(duration), p95(duration), p99(duration) by service",
+                None,
+            ),
             stats(here, &ask, range, "entry:true | stats count() as n, errors() as e, p95(duration) by service", Some(step)),
             stats(here, &ask, range, "entry:true | stats count() as n, errors() as e, p50(duration), p95(duration) by service, name", None),
             here.reader.traces(&ask, &failing),
@@ -141,7 +147,9 @@ impl Figures {
         let steps = self.services.first().map_or(0, |service| service.steps.len());
         let start = self.bars_range().start;
         let bar = |at: usize| {
-            let sum = |field: fn(&Step) -> f64| self.services.iter().filter_map(|service| service.steps.get(at)).map(field).sum::<f64>().round() as u64;
+            let sum = |field: fn(&Step) -> f64| {
+                self.services.iter().filter_map(|service| service.steps.get(at)).map(field).sum::<f64>().round() as u64
+            };
             Bucket { start: start + at as i64 * self.step, traces: sum(|step| step.count), errors: sum(|step| step.errors) }
         };
         (0..steps).map(bar).collect()

@@ -10,7 +10,16 @@ use model::port::{Order, OrderBy};
 
 pub(super) fn table(figures: &Figures, range: Range, colours: &Colours) -> impl IntoView + use<> {
     let rows = figures.services.iter().map(|service| row(service, figures, range, colours)).collect_view();
-    let heads = [("Service", ""), ("Requests", "num"), ("", "chart"), ("Errors", "num"), ("p50", "num"), ("p95", "num"), ("p99", "num"), ("p95 over time", "chart")];
+    let heads = [
+        ("Service", ""),
+        ("Requests", "num"),
+        ("", "chart"),
+        ("Errors", "num"),
+        ("p50", "num"),
+        ("p95", "num"),
+        ("p99", "num"),
+        ("p95 over time", "chart"),
+    ];
     let heads = heads.map(|(text, class)| match text {
         "" => view! { <th scope="col" class=class><span class="sr">"Requests over time"</span></th> }.into_any(),
         text => view! { <th scope="col" class=class>{text}</th> }.into_any(),

@@ -64,7 +64,7 @@ fn heading(asked: &Asked, by: OrderBy, text: &'static str, class: &'static str) 
 
 fn row(asked: &Asked, found: &TraceRow, longest: i64, colours: &Colours) -> impl IntoView + use<> {
     let summary = &found.summary;
-    let href = url::Trace { span: found.first_match, query: asked.url.query.clone(), ..url::Trace::of(summary.trace_id) }.to_string();
+    let href = url::Trace::at(summary.trace_id, found.first_match, &asked.url.query).to_string();
     let width = (100.0 * summary.duration_ns as f64 / longest as f64).max(0.5);
     let spans = match found.first_match {
         // Without a filter every span matches, which is not worth saying.
@@ -78,8 +78,10 @@ fn row(asked: &Asked, found: &TraceRow, longest: i64, colours: &Colours) -> impl
     let others = summary.services.len().saturating_sub(SERVICES);
     let others = (others > 0).then(|| view! { <span class="muted">{format!("+{others}")}</span> });
     let root = &summary.root;
-    let no_root = (!summary.has_root).then(|| view! { <span class="badge warn" title="Its root span has not arrived: named after its earliest span">"no root"</span> });
-    let open = (!summary.settled(asked.now)).then(|| view! { <span class="badge" title="Spans arrived in the last 30 seconds">"arriving"</span> });
+    let no_root = (!summary.has_root)
+        .then(|| view! { <span class="badge warn" title="Its root span has not arrived: named after its earliest span">"no root"</span> });
+    let open =
+        (!summary.settled(asked.now)).then(|| view! { <span class="badge" title="Spans arrived in the last 30 seconds">"arriving"</span> });
     let name = if root.name.is_empty() { "(no name)".to_owned() } else { root.name.clone() };
     let failed = summary.errors > 0;
     view! {
@@ -103,8 +105,11 @@ fn row(asked: &Asked, found: &TraceRow, longest: i64, colours: &Colours) -> impl
 /// First and next page. Pages keep the moments of a relative range: what the reader pages through does not move.
 fn pages(asked: &Asked, page: &Page<TraceRow>) -> impl IntoView + use<> {
     let here = url::Traces { range: asked.url.range.frozen(asked.now), ..asked.url.clone() };
-    let first = asked.url.cursor.map(|_| view! { <a class="button" rel="prev" href=asked.url.with_cursor(None).to_string()>"First page"</a> });
-    let next = page.next.map(|cursor| view! { <a class="button" rel="next" href=here.with_cursor(Some(cursor)).to_string()>{format!("Next {ROWS}")}</a> });
+    let first =
+        asked.url.cursor.map(|_| view! { <a class="button" rel="prev" href=asked.url.with_cursor(None).to_string()>"First page"</a> });
+    let next = page
+        .next
+        .map(|cursor| view! { <a class="button" rel="next" href=here.with_cursor(Some(cursor)).to_string()>{format!("Next {ROWS}")}</a> });
     let end = (page.next.is_none() && asked.url.cursor.is_some()).then(|| view! { <span class="muted">"The end of the list"</span> });
     view! {
         <nav class="pages" aria-label="Pages">
@@ -121,7 +126,8 @@ fn nothing(asked: &Asked, newest: Option<&TraceRow>) -> impl IntoView + use<> {
         let range = url::Range::Last(length);
         view! { <li><a class="button" href=asked.url.with_range(range).to_string()>{format!("Look in the {range}")}</a></li> }
     });
-    let all = (!asked.url.query.is_empty()).then(|| view! { <li><a class="button" href=asked.url.with_query("").to_string()>"Without the query"</a></li> });
+    let all = (!asked.url.query.is_empty())
+        .then(|| view! { <li><a class="button" href=asked.url.with_query("").to_string()>"Without the query"</a></li> });
     let found = match newest {
         Some(row) => {
             let start = row.summary.start;
