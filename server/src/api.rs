@@ -1,9 +1,10 @@
-//! The JSON API (its documentation is the page `/api`), the box that finds any id. Handlers read
+//! The JSON API (its documentation is the page `/api`), the box that finds any id, and the demo's two buttons. Handlers read
 //! through [`Store`]; a read stops when its client leaves.
 
 mod answer;
 mod ask;
 mod completion;
+mod demo;
 mod find;
 mod lists;
 mod otlp;
@@ -12,8 +13,9 @@ mod stats;
 mod trace;
 
 use crate::store::Store;
+use app::url::{DEMO_REMOVE, DEMO_START};
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 use std::sync::Arc;
 
 /// What handlers need.
@@ -34,5 +36,7 @@ pub fn routes(store: Arc<dyn Store>) -> Router {
         .route("/api/sources", get(sources::sources))
         .route("/api/{*rest}", get(answer::no_such_call))
         .route("/find", get(find::find))
+        .route(DEMO_START, post(demo::start))
+        .route(DEMO_REMOVE, post(demo::remove))
         .with_state(store)
 }
