@@ -12,12 +12,7 @@ pub mod block;
 pub trait Store: Reader {
     /// Takes a batch in and returns once it is on disk (the intake commit): what was accepted survives `kill -9`.
     /// Under load it first waits, at most `patience`, then refuses. `source` is a row of SOURCES (`otlp_http`, ...).
-    async fn accept(
-        &self,
-        source: &'static str,
-        batch: Batch,
-        patience: Duration,
-    ) -> Result<Accepted, Refused>;
+    async fn accept(&self, source: &'static str, batch: Batch, patience: Duration) -> Result<Accepted, Refused>;
 
     /// Removes every span of a dataset (the demo's, for one): hidden when this returns, gone from disk at the next fold.
     /// Returns how many spans.
