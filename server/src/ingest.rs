@@ -1,7 +1,20 @@
 //! The way in: each source owns its transport and a pure translator `bytes -> Batch`. What a batch becomes is decided by
 //! the store's intake; nothing here writes.
 
+pub mod body;
+pub mod otlp;
+pub mod own;
+pub mod scrub;
+
+use crate::auth::Keys;
+use crate::meter::{Count, Meter};
+use crate::store::{Accepted, Refused, Store};
+use body::Budget;
 use model::span::Span;
+use own::Own;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// What a translator makes of one request. It cannot fail as a whole: a bad record never costs its neighbours.
 #[derive(Debug, Default)]
@@ -39,5 +52,67 @@ impl Signal {
             Signal::Logs => "logs",
             Signal::Metrics => "metrics",
         }
+    }
+}
+
+/// A way in.
+#[derive(Debug)]
+pub struct Source {
+    /// In `Envelope::source`, the ledger and metrics.
+    pub name: &'static str,
+    /// For people.
+    pub title: &'static str,
+}
+
+/// Every way in. A new source is a row here and a file in `ingest/`.
+pub const SOURCES: [Source; 2] =
+    [Source { name: "otlp_http", title: "OpenTelemetry over HTTP" }, Source { name: "otlp_grpc", title: "OpenTelemetry over gRPC" }];
+
+/// How long a sender is kept waiting under load before it is refused.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+/// Decoded request bodies that may be in memory at once.
+pub const IN_FLIGHT: usize = 128 << 20;
+
+/// What every source needs: the store, and who may send how much.
+pub struct Ingest {
+    pub store: Arc<dyn Store>,
+    pub budget: Budget,
+    pub meter: Meter,
+    pub keys: Keys,
+    pub own: Arc<Own>,
+}
+
+impl Ingest {
+    pub fn new(store: Arc<dyn Store>, keys: Keys, own: Own) -> Ingest {
+        Ingest { store, budget: Budget::new(IN_FLIGHT), meter: Meter::default(), keys, own: Arc::new(own) }
+    }
+
+    /// Gives a batch to the store and counts what became of it: records that were not stored because of the sender, by
+    /// reason.
+    pub async fn accept(&self, source: &'static str, batch: Batch, patience: Duration) -> Result<BTreeMap<&'static str, u64>, Refused> {
+        let mut rejected = BTreeMap::new();
+        for record in &batch.rejected {
+            *rejected.entry(record.reason).or_default() += 1;
+        }
+        let dropped = batch.dropped.clone();
+        let received = (batch.spans.len() + batch.rejected.len()) as u64;
+        if received == 0 && dropped.is_empty() {
+            return Ok(rejected);
+        }
+        let Accepted { stored, rejected: late } = self.store.accept(source, batch, patience).await?;
+        for (reason, count) in late {
+            *rejected.entry(reason).or_default() += count;
+        }
+        let traces = Signal::Traces.as_str();
+        self.meter.add(Count::Received, source, traces, "", received);
+        self.meter.add(Count::Stored, source, traces, "", stored);
+        for (reason, count) in &rejected {
+            self.meter.add(Count::Rejected, source, traces, reason, *count);
+        }
+        for (signal, reason, count) in dropped {
+            self.meter.add(Count::Received, source, signal.as_str(), "", count);
+            self.meter.add(Count::Dropped, source, signal.as_str(), reason, count);
+        }
+        Ok(rejected)
     }
 }

@@ -1,8 +1,121 @@
 //! All of Clew's IO, in the order the data flows: ingest, store, then the ways to look at it.
 
+pub mod config;
+
+pub mod ingest;
+pub mod store;
+
 pub mod api;
 pub mod assets;
-pub mod demo;
-pub mod ingest;
 pub mod pages;
-pub mod store;
+
+pub mod demo;
+
+pub mod auth;
+pub mod guard;
+pub mod http;
+pub mod listen;
+pub mod meter;
+
+use auth::Keys;
+use config::Config;
+use guard::Hosts;
+use http::AppState;
+use ingest::Ingest;
+use ingest::own::Own;
+use model::port::Listener;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use store::Store;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// A server that runs.
+pub struct Running {
+    pub addrs: Addrs,
+    pub store: Arc<dyn Store>,
+    stop: watch::Sender<bool>,
+    listeners: JoinSet<()>,
+}
+
+/// What is bound; `None` is off, or a default port that was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addrs {
+    pub http: SocketAddr,
+    pub otlp_http: Option<SocketAddr>,
+    pub otlp_grpc: Option<SocketAddr>,
+}
+
+impl Addrs {
+    /// The line of `--ready-json`.
+    pub fn json(&self) -> String {
+        let text = |addr: Option<SocketAddr>| addr.map(|addr| addr.to_string());
+        serde_json::json!({"http": self.http.to_string(), "otlp_http": text(self.otlp_http), "otlp_grpc": text(self.otlp_grpc), "xray": null})
+            .to_string()
+    }
+}
+
+/// Binds, then opens the store with `open` (which is told what listens and what to warn of), then serves. Nothing is
+/// touched on disk unless everything is bound.
+///
+/// # Errors
+/// One sentence for the person who started it.
+pub async fn serve_with<O, F>(config: Config, open: O) -> Result<Running, String>
+where
+    O: FnOnce(Config, Vec<Listener>, Vec<String>) -> F,
+    F: Future<Output = Result<Arc<dyn Store>, String>>,
+{
+    let keys = config.keys.as_deref().map_or_else(|| Ok(Keys::default()), Keys::read)?;
+    let (bound, listeners) = listen::bind(&config).await?;
+    let addrs = Addrs {
+        http: listen::local(&bound.http).ok_or("the page address went away")?,
+        otlp_http: bound.otlp_http.as_ref().and_then(listen::local),
+        otlp_grpc: bound.otlp_grpc.as_ref().and_then(listen::local),
+    };
+    let warnings = open_to_others(&addrs, &keys);
+    for warning in &warnings {
+        tracing::warn!("{warning}");
+    }
+    let mut own = Own::default();
+    own.listen(&config.addr.host, addrs.http, false);
+    for addr in [addrs.otlp_http, addrs.otlp_grpc].into_iter().flatten() {
+        own.listen(&config.addr.host, addr, true);
+    }
+    let hosts = Arc::new(Hosts::new(addrs.http, &config.addr.host, &config.hosts));
+
+    let store = open(config, listeners, warnings).await?;
+    let state = AppState { store: store.clone(), ingest: Arc::new(Ingest::new(store.clone(), keys, own)), hosts };
+    let (stop, stopped) = watch::channel(false);
+    let mut listeners = JoinSet::new();
+    listeners.spawn(listen::serve(bound.http, http::page_port(state.clone()), stopped.clone()));
+    for listener in [bound.otlp_http, bound.otlp_grpc].into_iter().flatten() {
+        listeners.spawn(listen::serve(listener, http::ingest_port(state.clone()), stopped.clone()));
+    }
+    Ok(Running { addrs, store, stop, listeners })
+}
+
+/// Until there are accounts, who can reach a listener can read or write everything behind it.
+fn open_to_others(addrs: &Addrs, keys: &Keys) -> Vec<String> {
+    let open = |addr: &SocketAddr| !addr.ip().is_loopback();
+    let mut warnings = Vec::new();
+    if open(&addrs.http) {
+        warnings.push(format!(
+            "{} can be reached from other machines, and whoever reaches it can read everything: there are no accounts yet.",
+            addrs.http
+        ));
+    }
+    let sources = [Some(addrs.http), addrs.otlp_http, addrs.otlp_grpc];
+    if !keys.are_needed() && sources.iter().flatten().any(open) {
+        warnings.push("Other machines can send here without a key; --keys FILE asks for one.".into());
+    }
+    warnings
+}
+
+impl Running {
+    /// Stops accepting, lets what was accepted end, and closes the store.
+    pub async fn shutdown(mut self) {
+        self.stop.send_replace(true);
+        while self.listeners.join_next().await.is_some() {}
+        self.store.close().await;
+    }
+}

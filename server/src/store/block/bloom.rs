@@ -1,4 +1,4 @@
-//! A bloom filter over the tokens of a block's texts and its attribute values: "not in this block" without reading a column.
+//! A bloom filter over the tokens of a block's texts and numbers: "not in this block" without reading a column.
 
 use super::Corrupt;
 
@@ -11,12 +11,6 @@ pub fn hash(token: &str) -> u64 {
         return xxhash_rust::xxh3::xxh3_64(token.as_bytes());
     }
     xxhash_rust::xxh3::xxh3_64(model::query::ast::fold(token).as_bytes())
-}
-
-/// Hash of a whole attribute value under its key: what `key:value` asks for. A word says less: `user-4711` has the token of
-/// every other `4711`.
-pub fn value_hash(key: &str, text: &str) -> u64 {
-    xxhash_rust::xxh3::xxh3_64_with_seed(text.as_bytes(), xxhash_rust::xxh3::xxh3_64(key.as_bytes()) | 1)
 }
 
 /// A filter over these hashes, which may repeat.

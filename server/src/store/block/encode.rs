@@ -45,7 +45,7 @@ pub fn encode(spans: &[Span], summaries: &[Summary]) -> Encoded {
     for origin in &origins {
         value::put_origin(&mut table, origin);
         seen.add(&origin.service);
-        origin.resource.iter().chain(&origin.scope_attributes).for_each(|(key, value)| seen.add_value(key, value));
+        origin.resource.iter().chain(&origin.scope_attributes).for_each(|(_, value)| seen.add_value(value));
     }
     put(number::ORIGINS, table);
 
@@ -80,8 +80,8 @@ pub fn encode(spans: &[Span], summaries: &[Summary]) -> Encoded {
     if events {
         put(number::EVENTS, put_lists(&rows, |span| &span.events, value::put_event));
         for event in rows.iter().flat_map(|span| &span.events) {
-            seen.add_text("name", &event.name);
-            event.attributes.iter().for_each(|(key, value)| seen.add_value(key, value));
+            seen.add(&event.name);
+            event.attributes.iter().for_each(|(_, value)| seen.add_value(value));
         }
     }
     let links = rows.iter().any(|span| !span.links.is_empty());
@@ -263,7 +263,7 @@ fn put_attributes(rows: &[&Span], seen: &mut Tokens, put: &mut impl FnMut(u16, V
         let mut to = Vec::new();
         bytes::put(&mut to, spilled.len() as u64);
         for (row, key, value) in spilled {
-            seen.add_value(key, value);
+            seen.add_value(value);
             bytes::put(&mut to, row as u64);
             bytes::put_slice(&mut to, key.as_bytes());
             value::put(&mut to, value);
@@ -278,21 +278,20 @@ fn put_column(column: &Growing, len: usize, seen: &mut Tokens) -> Vec<u8> {
     match column.kind {
         Kind::Text => {
             let texts = values.iter().map(|value| value.as_str().unwrap_or_default());
-            column::put_texts(rows, len, texts, |text| seen.add_text(column.key, text))
+            column::put_texts(rows, len, texts, |text| seen.add(text))
         }
         Kind::Int => {
-            seen.last_int = None;
             let ints = values.iter().map(|value| if let Value::Int(int) = value { *int } else { 0 });
-            column::put_ints(rows, len, ints.inspect(|int| seen.add_int(column.key, *int)))
+            column::put_ints(rows, len, ints.inspect(|int| seen.add_int(*int)))
         }
         Kind::Float => {
             let floats: Vec<f64> = values.iter().map(|value| if let Value::Float(float) = value { *float } else { 0.0 }).collect();
-            floats.iter().for_each(|float| seen.add_float(column.key, *float));
+            floats.iter().for_each(|float| seen.add_float(*float));
             column::put_floats(rows, len, &floats)
         }
         Kind::Bool => column::put_bools(rows, len, values.iter().map(|value| matches!(value, Value::Bool(true)))),
         Kind::Other => {
-            values.iter().for_each(|value| seen.add_value(column.key, value));
+            values.iter().for_each(|value| seen.add_value(value));
             column::put_values(rows, len, values.iter().copied())
         }
     }
@@ -335,11 +334,10 @@ fn other_keys(rows: &[&Span], origins: &[&Origin]) -> Vec<Column> {
     keys.into_iter().map(|(scope, key, kind)| Column { number: 0, scope, kind, key: intern(key), bounds: Bounds::NONE }).collect()
 }
 
-/// Hashes of every token a word may ask for, and of every value an equality may.
+/// Hashes of every token that a word or an equality may ask for.
 #[derive(Default)]
 struct Tokens {
     hashes: Vec<u64>,
-    last_int: Option<i64>,
 }
 
 impl Tokens {
@@ -358,41 +356,39 @@ impl Tokens {
         }
     }
 
-    fn add_text(&mut self, key: &str, text: &str) {
-        self.hashes.push(bloom::value_hash(key, text));
-        self.add(text);
-    }
-
-    fn add_int(&mut self, key: &str, int: i64) {
-        if self.last_int != Some(int) {
-            self.last_int = Some(int);
-            self.hashes.push(bloom::value_hash(key, &int.to_string()));
+    fn add_int(&mut self, int: i64) {
+        let hash = bloom::hash(&int.unsigned_abs().to_string());
+        if self.hashes.last() != Some(&hash) {
+            self.hashes.push(hash);
         }
     }
 
     /// Whole numbers can be asked for as if they were integers.
-    fn add_float(&mut self, key: &str, float: f64) {
+    fn add_float(&mut self, float: f64) {
         if float.fract() == 0.0 && float.abs() < 9e15 {
-            self.hashes.push(bloom::value_hash(key, &(float as i64).to_string()));
+            self.add_int(float as i64);
         }
     }
 
-    fn add_value(&mut self, key: &str, value: &Value) {
+    fn add_value(&mut self, value: &Value) {
         match value {
-            Value::Str(text) => self.add_text(key, text),
-            Value::Int(int) => self.hashes.push(bloom::value_hash(key, &int.to_string())),
-            Value::Float(float) => self.add_float(key, *float),
+            Value::Str(text) => self.add(text),
+            Value::Int(int) => self.add_int(*int),
+            Value::Float(float) => self.add_float(*float),
             Value::Bool(_) | Value::Empty => {}
-            // As a whole (its JSON) and in its parts: a query may mean either.
-            Value::Bytes(_) => self.hashes.push(bloom::value_hash(key, &value.to_string())),
-            Value::List(items) => {
-                self.hashes.push(bloom::value_hash(key, &value.to_string()));
-                items.iter().for_each(|item| self.add_value(key, item));
+            Value::Bytes(_) | Value::List(_) | Value::Map(_) => {
+                // As a whole (its JSON) and in its parts: a query may mean either.
+                self.add(&value.to_string());
+                self.add_parts(value);
             }
-            Value::Map(entries) => {
-                self.hashes.push(bloom::value_hash(key, &value.to_string()));
-                entries.iter().for_each(|(_, value)| self.add_value(key, value));
-            }
+        }
+    }
+
+    fn add_parts(&mut self, value: &Value) {
+        match value {
+            Value::List(items) => items.iter().for_each(|item| self.add_value(item)),
+            Value::Map(entries) => entries.iter().for_each(|(_, value)| self.add_value(value)),
+            _ => {}
         }
     }
 }

@@ -297,22 +297,25 @@ fn may_match_bloom(node: &Node, filter: &[u8]) -> Result<bool, Corrupt> {
         Node::Leaf { leaf, negated: false } => match leaf {
             // Ids are not in the filter.
             Leaf::Word { word, trace: None, span: None } => all(&mut word.whole_tokens()),
-            // How values that are not in the filter look as text.
+            // How values that have no token look as text.
             Leaf::Attribute { matcher: Matcher::Equals(literal), .. }
                 if ["true", "false", "null", "NaN", "inf", "-inf"].contains(&literal.text.as_str()) =>
             {
                 Ok(true)
             }
-            Leaf::Attribute { names, matcher: Matcher::Equals(literal), .. } => {
-                // A number may be written otherwise than stored; of floats only the whole ones are in the filter.
-                let whole = literal.number.filter(|number| number.fract() == 0.0 && number.abs() < 9e15);
-                if literal.number.is_some() && whole.is_none() {
+            Leaf::Attribute { matcher: Matcher::Equals(literal), .. } => {
+                if all(&mut tokens(&literal.text))? {
                     return Ok(true);
                 }
-                let number = whole.map(|number| (number as i64).to_string());
-                let texts = || std::iter::once(literal.text.as_str()).chain(number.as_deref());
-                let mut hashes = names.iter().flat_map(|name| texts().map(move |text| bloom::value_hash(name, text)));
-                hashes.try_fold(false, |so_far, hash| Ok(so_far || bloom::may_have(filter, hash)?))
+                // As a number it may be written otherwise: only whole numbers are in the filter.
+                match literal.number {
+                    Some(number) if number.fract() == 0.0 && number.abs() < 9e15 => {
+                        let text = (number as i64).unsigned_abs().to_string();
+                        all(&mut std::iter::once(text.as_str()))
+                    }
+                    Some(_) => Ok(true),
+                    None => Ok(false),
+                }
             }
             Leaf::Span(SpanField::Name | SpanField::StatusMessage | SpanField::Dataset, Matcher::Equals(literal)) => {
                 all(&mut tokens(&literal.text))

@@ -1,0 +1,124 @@
+//! Ingest keys: who may send. Without a key file everybody may, and no key is stored. With one, a sender needs a key of
+//! it, and its spans carry the key's *name*.
+
+use axum::http::HeaderMap;
+use std::path::Path;
+use std::sync::Arc;
+use subtle::ConstantTimeEq as _;
+
+/// The keys of `--keys`.
+#[derive(Clone, Default)]
+pub struct Keys {
+    /// `None`: no key file, anybody may send.
+    known: Option<Arc<[(Arc<str>, Box<[u8]>)]>>,
+    nameless: Arc<str>,
+}
+
+/// The sender has no key that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unknown;
+
+impl Keys {
+    /// Reads a key file.
+    ///
+    /// # Errors
+    /// A sentence for the person who started the program.
+    pub fn read(path: &Path) -> Result<Keys, String> {
+        let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read the key file {}: {error}", path.display()))?;
+        Keys::parse(&text).map_err(|(line, why)| format!("key file {}, line {line}: {why}", path.display()))
+    }
+
+    /// One `name = key` a line; empty lines and lines that begin with `#` are skipped. Several keys may have one name (to
+    /// change a key without a gap). Errors are (line, reason), and never hold a key.
+    pub fn parse(text: &str) -> Result<Keys, (usize, &'static str)> {
+        let mut known = Vec::new();
+        for (n, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let (name, key) = line.split_once('=').ok_or((n + 1, "expected `name = key`"))?;
+            let (name, key) = (name.trim(), key.trim());
+            if name.is_empty() || key.is_empty() {
+                return Err((n + 1, "a key needs a name and a name a key"));
+            }
+            known.push((Arc::from(name), Box::from(key.as_bytes())));
+        }
+        if known.is_empty() {
+            return Err((1, "there is no key in it, so nothing could be sent"));
+        }
+        Ok(Keys { known: Some(known.into()), nameless: Arc::default() })
+    }
+
+    /// Whether there is a key file.
+    pub fn are_needed(&self) -> bool {
+        self.known.is_some()
+    }
+
+    /// The name of the key in the request: `x-honeycomb-team`, `Authorization: Bearer` or `api-key`. Empty without a key
+    /// file. Every known key is compared, each in constant time.
+    pub fn check(&self, headers: &HeaderMap) -> Result<Arc<str>, Unknown> {
+        let Some(known) = &self.known else { return Ok(self.nameless.clone()) };
+        let mut found = None;
+        for sent in sent(headers) {
+            for (name, key) in known.iter() {
+                if bool::from(key.as_ref().ct_eq(sent)) && found.is_none() {
+                    found = Some(name.clone());
+                }
+            }
+        }
+        found.ok_or(Unknown)
+    }
+}
+
+fn sent(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    let bearer = |value: &'_ [u8]| value.split_first_chunk::<7>().is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer "));
+    let plain = ["x-honeycomb-team", "api-key"].into_iter().filter_map(|name| headers.get(name)).map(|value| value.as_bytes());
+    let bearers =
+        headers.get("authorization").map(|value| value.as_bytes()).filter(move |value| bearer(value)).map(|value| value[7..].trim_ascii());
+    plain.chain(bearers)
+}
+
+/// Keys never reach a log.
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Keys({})", self.known.as_ref().map_or(0, |known| known.len()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(header: &'static str, value: &'static str) -> HeaderMap {
+        [(header.parse().unwrap(), value.parse().unwrap())].into_iter().collect()
+    }
+
+    #[test]
+    fn without_a_file_all_may_send_and_no_key_is_kept() {
+        assert_eq!(&*Keys::default().check(&with("x-honeycomb-team", "hcaik_secret")).unwrap(), "");
+    }
+
+    #[test]
+    fn a_known_key_in_any_of_its_headers() {
+        let keys = Keys::parse("# staging\n\nbackend = k-1\nbackend=k-2=\n").unwrap();
+        for (header, value) in
+            [("x-honeycomb-team", "k-1"), ("api-key", "k-2="), ("authorization", "Bearer k-1"), ("authorization", "bearer  k-1 ")]
+        {
+            assert_eq!(&*keys.check(&with(header, value)).unwrap(), "backend", "{header}: {value}");
+        }
+        for (header, value) in
+            [("x-honeycomb-team", "k-"), ("x-honeycomb-team", ""), ("authorization", "k-1"), ("authorization", "Basic k-1"), ("x", "k-1")]
+        {
+            assert_eq!(keys.check(&with(header, value)), Err(Unknown), "{header}: {value}");
+        }
+        assert_eq!(format!("{keys:?}"), "Keys(2)");
+    }
+
+    #[test]
+    fn a_wrong_file_says_where() {
+        assert_eq!(Keys::parse("a = b\nc").unwrap_err().0, 2);
+        assert_eq!(Keys::parse("= b").unwrap_err().0, 1);
+        assert!(Keys::parse("\n#a = b\n").is_err());
+    }
+}

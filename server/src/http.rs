@@ -1,0 +1,110 @@
+//! What listens where, as routers: the sources' ports take OTLP alone, the page port takes it too, before its pages.
+
+use crate::guard::Hosts;
+use crate::ingest::otlp::{grpc, http, signal_of_path};
+use crate::ingest::{Ingest, Signal};
+use crate::store::Store;
+use crate::{api, pages};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
+use axum::http::{HeaderValue, Method, Response, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::IntoResponse as _;
+use axum::routing::get;
+use std::sync::Arc;
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+
+/// What handlers need.
+#[derive(Clone)]
+pub struct AppState {
+    pub store: Arc<dyn Store>,
+    pub ingest: Arc<Ingest>,
+    pub hosts: Arc<Hosts>,
+}
+
+/// Which source a request belongs to. This is the one demux table: senders post to wrong paths and bare bases, and `POST /`
+/// belongs to several protocols, told apart by their headers.
+enum Protocol {
+    OtlpGrpc,
+    /// The signal, unless only the body says.
+    OtlpHttp(Option<Signal>),
+}
+
+fn protocol_of(request: &Request) -> Option<Protocol> {
+    let (headers, path) = (request.headers(), request.uri().path());
+    if grpc::is_grpc(headers) {
+        return Some(Protocol::OtlpGrpc);
+    }
+    if let Some(signal) = signal_of_path(path) {
+        return Some(Protocol::OtlpHttp(Some(signal)));
+    }
+    let at_root = path.trim_matches('/').is_empty();
+    let posts = *request.method() == Method::POST && http::format_of(headers).is_some();
+    let asks_to = *request.method() == Method::OPTIONS && headers.contains_key("access-control-request-method");
+    (at_root && (posts || asks_to)).then_some(Protocol::OtlpHttp(None))
+}
+
+async fn answer(ingest: &Ingest, protocol: Protocol, request: Request) -> Response<Body> {
+    match protocol {
+        Protocol::OtlpGrpc => grpc::export(ingest, request).await,
+        Protocol::OtlpHttp(signal) => http::export(ingest, signal, request).await,
+    }
+}
+
+/// A source's own port: both transports of OTLP (the wrong one of the two ports is a common mistake), and `/healthz`.
+pub fn ingest_port(state: AppState) -> Router {
+    async fn all(State(state): State<AppState>, request: Request) -> Response<Body> {
+        match protocol_of(&request) {
+            Some(protocol) => answer(&state.ingest, protocol, request).await,
+            None => http::not_found(request.headers()),
+        }
+    }
+    Router::new().route("/healthz", get(healthz)).fallback(all).with_state(state)
+}
+
+/// The page port: sources first, then guarded pages and API.
+pub fn page_port(state: AppState) -> Router {
+    let guarded = Router::new()
+        .route("/metrics", get(metrics))
+        .with_state(state.clone())
+        .merge(api::routes(state.store.clone()))
+        .merge(pages::routes(state.store.clone()))
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .layer(from_fn_with_state(state.clone(), guard));
+    Router::new().route("/healthz", get(healthz)).merge(guarded).layer(from_fn_with_state(state, sources_first))
+}
+
+async fn sources_first(State(state): State<AppState>, request: Request, next: Next) -> Response<Body> {
+    match protocol_of(&request) {
+        Some(protocol) => answer(&state.ingest, protocol, request).await,
+        None => next.run(request).await,
+    }
+}
+
+async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response<Body> {
+    if let Err(refusal) = state.hosts.check(request.method(), request.uri(), request.headers()) {
+        return (StatusCode::FORBIDDEN, refusal.message()).into_response();
+    }
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [(X_CONTENT_TYPE_OPTIONS, "nosniff"), (X_FRAME_OPTIONS, "DENY"), (REFERRER_POLICY, "same-origin")] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    headers.entry("cross-origin-resource-policy").or_insert(HeaderValue::from_static("same-origin"));
+    headers.entry("cross-origin-opener-policy").or_insert(HeaderValue::from_static("same-origin"));
+    response
+}
+
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+async fn metrics(State(state): State<AppState>) -> Response<Body> {
+    let mut text = String::new();
+    state.ingest.meter.write(&mut text);
+    state.store.metrics(&mut text);
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}

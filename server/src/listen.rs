@@ -1,0 +1,152 @@
+//! Binding and accepting: one accept loop per listener, HTTP/1 and HTTP/2 on each, and a shutdown that lets requests end.
+
+use crate::config::{Addr, Config, Listen};
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use model::port;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// How long requests may take to end once the server stops.
+const GRACE: Duration = Duration::from_secs(10);
+/// Flow-control windows: exporters send a few hundred kilobytes at once.
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 4 << 20;
+
+/// The sources' addresses where none was asked for.
+const OTLP_HTTP: &str = "127.0.0.1:4318";
+const OTLP_GRPC: &str = "127.0.0.1:4317";
+
+/// Everything that is bound, before anything is served.
+pub struct Bound {
+    pub http: TcpListener,
+    pub otlp_http: Option<TcpListener>,
+    pub otlp_grpc: Option<TcpListener>,
+}
+
+/// Binds all listeners, and says for the Sources page what listens where.
+///
+/// # Errors
+/// A sentence for the person who started the program: the page address, or one that was asked for, cannot be bound.
+pub async fn bind(config: &Config) -> Result<(Bound, Vec<port::Listener>), String> {
+    let http = bind_one(&config.addr).await.map_err(|why| cannot("--addr", &config.addr, &why))?;
+    let mut listeners = vec![listener("http", &http)];
+    let (otlp_http, row) = bind_source("otlp_http", "--otlp-http-addr", config.otlp_http_addr.as_ref(), OTLP_HTTP).await?;
+    listeners.push(row);
+    let (otlp_grpc, row) = bind_source("otlp_grpc", "--otlp-grpc-addr", config.otlp_grpc_addr.as_ref(), OTLP_GRPC).await?;
+    listeners.push(row);
+    if let Some(Listen::At(addr)) = &config.xray_addr {
+        tracing::warn!("nothing listens on {addr}: this version does not speak the X-Ray daemon protocol yet");
+    }
+    listeners.push(port::Listener { name: "xray".into(), addr: None, warning: Some("not part of this version yet".into()) });
+    Ok((Bound { http, otlp_http, otlp_grpc }, listeners))
+}
+
+async fn bind_source(
+    name: &str,
+    flag: &str,
+    asked: Option<&Listen>,
+    default: &str,
+) -> Result<(Option<TcpListener>, port::Listener), String> {
+    let off = |warning| port::Listener { name: name.into(), addr: None, warning };
+    match asked {
+        Some(Listen::Off) => Ok((None, off(None))),
+        Some(Listen::At(addr)) => match bind_one(addr).await {
+            Ok(bound) => {
+                let row = listener(name, &bound);
+                Ok((Some(bound), row))
+            }
+            Err(why) => Err(cannot(flag, addr, &why)),
+        },
+        None => {
+            let addr = default.parse().expect("the defaults are addresses");
+            match bind_one(&addr).await {
+                Ok(bound) => {
+                    let row = listener(name, &bound);
+                    Ok((Some(bound), row))
+                }
+                Err(why) => {
+                    let warning = format!("cannot listen on {addr}: {}", reason(&why));
+                    tracing::warn!("{name}: {warning}");
+                    Ok((None, off(Some(warning))))
+                }
+            }
+        }
+    }
+}
+
+async fn bind_one(addr: &Addr) -> std::io::Result<TcpListener> {
+    TcpListener::bind((addr.host.trim_matches(['[', ']']), addr.port)).await
+}
+
+fn cannot(flag: &str, addr: &Addr, why: &std::io::Error) -> String {
+    format!("cannot listen on {addr} ({flag}): {}", reason(why))
+}
+
+fn reason(why: &std::io::Error) -> String {
+    match why.kind() {
+        std::io::ErrorKind::AddrInUse => "another program listens there already".into(),
+        std::io::ErrorKind::PermissionDenied => "that needs more rights than this program has".into(),
+        _ => why.to_string(),
+    }
+}
+
+fn listener(name: &str, bound: &TcpListener) -> port::Listener {
+    port::Listener { name: name.into(), addr: local(bound).map(|addr| addr.to_string()), warning: None }
+}
+
+/// The address a listener has, with the port it was given for 0.
+pub fn local(listener: &TcpListener) -> Option<SocketAddr> {
+    listener.local_addr().ok()
+}
+
+/// Ends when the server is to stop. A sender that is gone says the same.
+async fn told(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// Serves until `stop` says so, then waits for open requests, at most [`GRACE`].
+pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
+    let graceful = GracefulShutdown::new();
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Out of file descriptors, or a connection that went before it was accepted: neither ends the server.
+                    tracing::warn!("cannot accept a connection: {error}");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+            () = told(&mut stop) => break,
+        };
+        let _ = stream.set_nodelay(true);
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(60));
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .keep_alive_interval(Duration::from_secs(60))
+            .keep_alive_timeout(Duration::from_secs(20))
+            .max_concurrent_streams(256);
+        let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone())).into_owned();
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!("connection: {error}");
+            }
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some requests did not end within {} s", GRACE.as_secs());
+    }
+}
