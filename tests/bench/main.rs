@@ -1,0 +1,123 @@
+//! `make bench`: the figures of the issue, measured on the real program over loopback. Prints a table and writes
+//! `target/bench.json`. The workload is reproducible from its seed; CPU seconds are the figure to trust.
+//!
+//! `make bench ARGS="--spans 10000000"`; `--only ingest,reads` leaves the rest out; `--batch`, `--seed` as below.
+
+#[path = "../browser.rs"]
+#[allow(dead_code, reason = "the bench needs less of it than the tests do")]
+mod browser;
+#[path = "../harness.rs"]
+#[allow(dead_code, reason = "the bench needs less of it than the tests do")]
+mod harness;
+mod http;
+mod ingest;
+mod pages;
+mod process;
+mod reads;
+mod report;
+mod workload;
+
+use clap::Parser;
+use harness::Clew;
+use ingest::Load;
+use process::Process;
+use report::{Report, Target};
+use serde_json::json;
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tempfile::TempDir;
+use workload::{SPREAD, Workload};
+
+#[derive(Parser)]
+struct Options {
+    /// Spans of the workload
+    #[arg(long, default_value_t = 1_000_000)]
+    spans: usize,
+    /// Spans of one request (an SDK sends 512, a collector up to 8192)
+    #[arg(long, default_value_t = 512)]
+    batch: usize,
+    #[arg(long, default_value_t = 7)]
+    seed: u64,
+    /// Only these parts: ingest (always), gzip, fresh, reads, load, browser, start
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Keep the data here instead of in a temporary directory
+    #[arg(long)]
+    data: Option<std::path::PathBuf>,
+    /// What `cargo bench` itself passes
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() {
+    let options = Options::parse();
+    let wants = |part: &str| options.only.is_empty() || options.only.iter().any(|only| only == part);
+    let mut report = Report::default();
+    let temporary = TempDir::new().expect("a temporary directory");
+    let data = options.data.clone().unwrap_or_else(|| temporary.path().join("data"));
+    // The newest span is a minute old.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970").as_nanos() as i64;
+    let mut workload = Workload::new(options.seed, options.spans, now - SPREAD - 60_000_000_000);
+    let load = Load { spans: options.spans, batch: options.batch };
+
+    println!("{} spans from seed {}, {} a request", options.spans, options.seed, options.batch);
+    let clew = Clew::start_in(&data, &[]);
+    std::thread::sleep(Duration::from_secs(2));
+    report.once("resident when idle", "MB", Process(clew.pid()).resident(), Some(Target::AtMost(60.0)), "");
+    ingest::measure(&clew, &data, &mut workload, load, &mut report);
+    check_shape(&workload, &mut report);
+    if wants("reads") {
+        reads::measure(&clew, &workload, &mut report);
+        report.once("resident after the reads", "MB", Process(clew.pid()).resident(), Some(Target::AtMost(250.0)), "VT 325");
+    }
+    if wants("fresh") {
+        ingest::freshness(&clew, now, &mut report);
+    }
+    let clew = if wants("start") { restart(clew, &data, &mut report) } else { clew };
+    if wants("load") {
+        pages::under_load(&clew, now, &mut report);
+    }
+    pages::bundle(&clew, &mut report);
+    if wants("browser") {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(pages::big_traces(&clew, now, &mut report));
+    }
+    assert!(clew.stop().success(), "clew ends with 0");
+    if wants("gzip") {
+        let spans = options.spans.min(200_000);
+        let clew = Clew::start_in(&temporary.path().join("gzip"), &[]);
+        let mut workload = Workload::new(options.seed, spans, now - SPREAD - 60_000_000_000);
+        ingest::measure_gzip(&clew, &mut workload, Load { spans, ..load }, &mut report);
+    }
+
+    report.print();
+    let json = json!({ "spans": options.spans, "batch": options.batch, "seed": options.seed, "cores": std::thread::available_parallelism().map_or(0, usize::from), "results": report.json() });
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target directory").join("bench.json");
+    std::fs::write(&file, serde_json::to_string_pretty(&json).expect("JSON")).expect("target/bench.json is written");
+    println!("  written to {}", file.display());
+}
+
+/// The peers' figures are only comparable with spans of the same shape.
+fn check_shape(workload: &Workload, report: &mut Report) {
+    let (json, wire) = workload.shape();
+    report.once("workload: attributes as JSON", "B/span", json, None, "373");
+    report.once("workload: OTLP on the wire", "B/span", wire, None, "473");
+    assert!((360.0..386.0).contains(&json) && (455.0..491.0).contains(&wire), "the workload has another shape than the peers'");
+}
+
+/// Stops and starts the server on the same data: from the start of the program to the first answer.
+fn restart(clew: Clew, data: &Path, report: &mut Report) -> Clew {
+    let mut clew = clew;
+    let mut times = Vec::new();
+    for _ in 0..5 {
+        assert!(clew.stop().success(), "clew ends with 0");
+        let begun = Instant::now();
+        clew = Clew::start_in(data, &[]);
+        let answer = http::Connection::open(&clew.ready.http).get("/api/traces?last=24h&limit=1");
+        assert_eq!(answer.json("the first page")["traces"].as_array().map(Vec::len), Some(1));
+        times.push(begun.elapsed().as_secs_f64() * 1e3);
+    }
+    report.many("start with the data until the first answer", "ms", times, Some(Target::AtMost(300.0)), "Phoenix 45,000");
+    report.once("resident after a start with the data", "MB", Process(clew.pid()).resident(), None, "");
+    clew
+}
