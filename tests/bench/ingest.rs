@@ -40,7 +40,13 @@ pub fn measure(clew: &Clew, data: &Path, workload: &mut Workload, load: Load, re
     let per_million = 1e6 / spans;
     let label = format!("{} M spans", spans / 1e6);
     let all = process.cpu() - cpu;
-    report.once(&format!("ingest {label}, server CPU until settled / 1 M"), "s", all * per_million, Some(Target::AtMost(8.0)), "VT 29.3, Tempo 52.6");
+    report.once(
+        &format!("ingest {label}, server CPU until settled / 1 M"),
+        "s",
+        all * per_million,
+        Some(Target::AtMost(8.0)),
+        "VT 29.3, Tempo 52.6",
+    );
     report.once("  of which at the last answer", "s", at_ack * per_million, None, "Tempo 29.9");
     report.once("ingest rate until the last answer", "spans/s", spans / wall.as_secs_f64(), Some(Target::AtLeast(100_000.0)), "VT 37,000");
     report.once("ingest rate per core of CPU", "spans/s", spans / all, None, "VT 34,000");

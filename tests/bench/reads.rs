@@ -38,7 +38,13 @@ pub fn measure(clew: &Clew, workload: &Workload, report: &mut Report) {
     let expected = whole.iter().filter(hits).count();
     let query = format!("service:{} duration:>500ms", SERVICES[SEARCHED]);
     let times = (0..RUNS).map(|_| reader.list(&query, start, end, expected)).collect();
-    report.many(&format!("service + duration in 1 h, newest 100 of {expected}"), "ms", times, Some(Target::P95AtMost(10.0)), "VT 2.4-18.6, Tempo 30");
+    report.many(
+        &format!("service + duration in 1 h, newest 100 of {expected}"),
+        "ms",
+        times,
+        Some(Target::P95AtMost(10.0)),
+        "VT 2.4-18.6, Tempo 30",
+    );
     let times = (0..RUNS).map(|_| reader.count(&query, start, end, expected)).collect();
     report.many("  its exact total", "ms", times, None, "");
 
@@ -54,7 +60,13 @@ pub fn measure(clew: &Clew, workload: &Workload, report: &mut Report) {
     let users: Vec<u32> = (0..RUNS).map(|_| whole[random.below(whole.len() as u64) as usize].0.user).collect();
     let end = workload.from + 2 * SPREAD;
     let times = users.iter().map(|user| reader.list(&format!("user.id:u-{user:06}"), workload.from, end, per_user[user])).collect();
-    report.many("user.id = x (100,000 values), newest 100, all", "ms", times, Some(Target::P95AtMost(10.0)), "VT 22, Tempo 113, ClickHouse 84");
+    report.many(
+        "user.id = x (100,000 values), newest 100, all",
+        "ms",
+        times,
+        Some(Target::P95AtMost(10.0)),
+        "VT 22, Tempo 113, ClickHouse 84",
+    );
 
     let times = (0..RUNS).map(|_| reader.list("", workload.from, end, whole.len())).collect();
     report.many("newest 100 of everything", "ms", times, None, "");

@@ -38,7 +38,8 @@ impl Report {
     /// A figure measured often.
     pub fn many(&mut self, metric: &str, unit: &'static str, mut values: Vec<f64>, target: Option<Target>, peer: &'static str) {
         values.sort_by(f64::total_cmp);
-        let row = Row { metric: metric.into(), unit, median: at(&values, 0.5), p95: Some(at(&values, 0.95)), runs: values.len(), target, peer };
+        let row =
+            Row { metric: metric.into(), unit, median: at(&values, 0.5), p95: Some(at(&values, 0.95)), runs: values.len(), target, peer };
         self.push(row);
     }
 

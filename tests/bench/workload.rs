@@ -18,14 +18,45 @@ pub const SPREAD: i64 = 6 * 3_600_000_000_000;
 pub const USERS: u64 = 100_000;
 
 pub const SERVICES: [&str; 20] = [
-    "frontend", "gateway", "checkout", "payments", "inventory", "catalog", "search", "recommendation", "cart", "accounts", "shipping",
-    "pricing", "notifications", "reviews", "wishlist", "promotions", "tax", "fraud", "ledger", "reports",
+    "frontend",
+    "gateway",
+    "checkout",
+    "payments",
+    "inventory",
+    "catalog",
+    "search",
+    "recommendation",
+    "cart",
+    "accounts",
+    "shipping",
+    "pricing",
+    "notifications",
+    "reviews",
+    "wishlist",
+    "promotions",
+    "tax",
+    "fraud",
+    "ledger",
+    "reports",
 ];
 
 pub const ROUTES: [&str; 16] = [
-    "/api/v1/orders", "/api/v1/orders/{id}", "/api/v1/carts/{id}/items", "/api/v1/products/{slug}", "/api/v1/products", "/api/v1/search",
-    "/api/v1/users/{id}", "/api/v1/sessions", "/api/v1/payments/{id}/capture", "/api/v1/stock/{sku}", "/api/v1/recommendations",
-    "/api/v1/reviews/{product}", "/api/v1/wishlists/{user}", "/api/v1/quotes", "/api/v1/parcels/{id}/track", "/healthz",
+    "/api/v1/orders",
+    "/api/v1/orders/{id}",
+    "/api/v1/carts/{id}/items",
+    "/api/v1/products/{slug}",
+    "/api/v1/products",
+    "/api/v1/search",
+    "/api/v1/users/{id}",
+    "/api/v1/sessions",
+    "/api/v1/payments/{id}/capture",
+    "/api/v1/stock/{sku}",
+    "/api/v1/recommendations",
+    "/api/v1/reviews/{product}",
+    "/api/v1/wishlists/{user}",
+    "/api/v1/quotes",
+    "/api/v1/parcels/{id}/track",
+    "/healthz",
 ];
 
 const AGENTS: [&str; 4] = [
@@ -130,7 +161,8 @@ impl Workload {
         // The front end calls the gateway, which calls three services; each of them asks a database and computes.
         let route = random.below(ROUTES.len() as u64) as usize;
         let failed = random.chance(0.02);
-        let mut pen = Pen { random, id, user: &user, failed, spans: &mut self.left, facts: &mut self.facts, json_bytes: &mut self.json_bytes };
+        let mut pen =
+            Pen { random, id, user: &user, failed, spans: &mut self.left, facts: &mut self.facts, json_bytes: &mut self.json_bytes };
         let total = pen.random.around(180.0, 0.9);
         let root = pen.http(0, &[], start, total, 2, route);
         let gateway = pen.http(1, &root, start + 400_000, total * 0.95, 2, route);
@@ -219,14 +251,14 @@ impl Pen<'_> {
     }
 
     fn push(&mut self, fact: Fact, parent: &[u8], name: String, kind: i32, start: i64, attributes: Vec<Attribute>) -> [u8; 8] {
-        let id = self.random.id();
+        let id: [u8; 8] = self.random.id();
         *self.json_bytes += json_length(&attributes);
         self.facts.push(fact);
         self.spans.push((
             fact.service,
             Span {
                 trace_id: self.id.to_vec(),
-                span_id: <[u8; 8]>::to_vec(&id),
+                span_id: id.to_vec(),
                 parent_span_id: parent.to_vec(),
                 name,
                 kind,
@@ -272,7 +304,8 @@ pub fn one_trace(seed: u64, spans: usize, start: i64) -> ([u8; 16], Vec<Vec<u8>>
     let mut random = Random::new(seed);
     let id: [u8; 16] = random.id();
     let (mut made, mut facts, mut json_bytes) = (Vec::with_capacity(spans), Vec::new(), 0);
-    let mut pen = Pen { random: &mut random, id, user: "u-000001", failed: false, spans: &mut made, facts: &mut facts, json_bytes: &mut json_bytes };
+    let mut pen =
+        Pen { random: &mut random, id, user: "u-000001", failed: false, spans: &mut made, facts: &mut facts, json_bytes: &mut json_bytes };
     let mut parents = vec![pen.http(0, &[], start, spans as f64 * 0.2 + 10.0, 2, 0)];
     for n in 1..spans {
         let parent = parents[pen.random.below(parents.len() as u64) as usize];
