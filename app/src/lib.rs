@@ -1,6 +1,9 @@
 //! The pages. Each is a component that awaits the [`Reader`](model::port::Reader) from context and renders on the server; none holds
 //! state, none writes, and none reaches the browser's wasm.
 
+// A page is one nested type; the compiler counts its depth when it lays out what renders it.
+#![recursion_limit = "256"]
+
 pub mod pages;
 pub mod ui;
 pub mod url;
