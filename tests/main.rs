@@ -2,4 +2,5 @@
 
 mod browser;
 mod harness;
+mod reference;
 mod tidy;
