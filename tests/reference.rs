@@ -64,18 +64,17 @@ impl Memory {
         }
     }
 
-    /// Forgets every span of a dataset, and returns how many.
-    pub fn remove_dataset(&mut self, dataset: &str) -> u64 {
-        let before = self.spans.len();
-        self.spans.retain(|span| *span.envelope.dataset != *dataset);
-        (before - self.spans.len()) as u64
+    /// What was kept.
+    pub fn spans(&self) -> &[Span] {
+        &self.spans
     }
 
     fn latest(&self) -> u64 {
         self.spans.iter().map(|span| span.envelope.seq).max().unwrap_or(0)
     }
 
-    fn summaries(&self) -> HashMap<TraceId, Summary> {
+    /// Of every trace, with all its spans.
+    pub fn summaries(&self) -> HashMap<TraceId, Summary> {
         let mut summaries: HashMap<TraceId, Summary> = HashMap::new();
         for span in &self.spans {
             match summaries.get_mut(&span.trace_id) {
@@ -112,7 +111,8 @@ impl Memory {
         Ok(found.collect())
     }
 
-    fn in_range(&self, ask: &Ask, search: &SpanSearch) -> Result<Vec<&Span>, Problem> {
+    /// Spans that match, by their own start.
+    pub fn in_range(&self, ask: &Ask, search: &SpanSearch) -> Result<Vec<&Span>, Problem> {
         let mut spans = self.matching(&search.query, ask.as_of)?;
         spans.retain(|span| search.range.contains(span.start));
         Ok(spans)
@@ -149,7 +149,8 @@ impl Reader for Memory {
         let found = self.find(search, ask.as_of.unwrap_or_else(|| self.latest()))?;
         let failed = |found: &&Found| found.summary.errors > 0;
         let (start, end) = (i128::from(search.range.start), i128::from(search.range.end));
-        let step = (end - start).max(1).div_ceil(i128::from(buckets.max(1)));
+        let wanted = i128::from(buckets.max(1));
+        let step = ((end - start + wanted - 1) / wanted).max(1);
         let histogram = (0..i128::from(buckets)).map(|n| {
             let (from, to) = (start + n * step, start + (n + 1) * step);
             let inside: Vec<&Found> = found.iter().filter(|found| (from..to).contains(&i128::from(found.summary.start))).collect();

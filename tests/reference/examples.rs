@@ -98,19 +98,11 @@ fn spans() -> Vec<Span> {
                 ("cached", Value::Bool(false)),
             ],
         ),
-        span(
-            0xb2,
-            "web",
-            "hash password",
-            Kind::Internal,
-            Status::Ok,
-            1200,
-            &[("cost", text("12")), ("note", text("a: \"b\""))],
-        ),
+        span(0xb2, "web", "hash password", Kind::Internal, Status::Ok, 1200, &[("cost", text("12")), ("note", text("a: \"b\""))]),
     ];
     spans[2].status_message = "template: missing".into();
     spans[2].events.push(Event {
-        time: spans[2].start,
+        time: start,
         name: "exception".into(),
         attributes: vec![("exception.type".into(), text("KeyError")), ("exception.message".into(), text("no title"))],
         dropped_attributes: 0,
@@ -174,13 +166,7 @@ async fn the_examples_find_what_they_say() {
 #[tokio::test]
 async fn pages_follow_each_other() {
     let memory = memory();
-    let mut search = TraceSearch {
-        query: parse("status:error").unwrap(),
-        range: Range::ALL,
-        order: Order::NEWEST,
-        limit: 1,
-        cursor: None,
-    };
+    let mut search = TraceSearch { query: parse("status:error").unwrap(), range: Range::ALL, order: Order::NEWEST, limit: 1, cursor: None };
     let first = memory.traces(&Ask::now(), &search).await.unwrap();
     assert_eq!((first.rows[0].summary.root.name.as_str(), first.rows[0].matched, first.as_of), ("POST /login", 1, 5));
     search.cursor = first.next;

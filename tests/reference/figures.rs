@@ -78,7 +78,7 @@ pub fn stats(stats: &Stats, spans: &[&Span]) -> Table {
 }
 
 fn measured(function: &Function, spans: &[&Span]) -> Cell {
-    let weight = |spans: &mut dyn Iterator<Item = &&Span>| Cell::Number(spans.map(|span| span.envelope.weight).sum());
+    let weight = |spans: &mut dyn Iterator<Item = &&Span>| Cell::Number(spans.fold(0.0, |sum, span| sum + span.envelope.weight));
     // (value, weight) of every span where the key is a number.
     let numbers = |key: &Key| -> Vec<(f64, f64)> {
         let number = |span: &&Span| Some((value(key, span)?.as_f64()?, span.envelope.weight));
