@@ -1,7 +1,7 @@
 //! One binary for all tests that need the whole: it links once.
 
-mod agreement;
 mod browser;
 mod harness;
-mod reference;
+mod recorder;
 mod tidy;
+mod wire_otlp;

@@ -1,0 +1,111 @@
+//! A store that keeps nothing but what it was given, for tests of the way in.
+
+use async_trait::async_trait;
+use model::id::TraceId;
+use model::port::*;
+use model::query::ast::{Key, Stats};
+use model::span::Span;
+use model::time::{Nanos, Range};
+use model::trace::Trace;
+use server::ingest::{Batch, Rejected, Signal};
+use server::store::{Accepted, Refused, Store};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+#[derive(Default)]
+pub struct Recorder {
+    pub spans: Mutex<Vec<Span>>,
+    pub rejected: Mutex<Vec<Rejected>>,
+    pub dropped: Mutex<Vec<(Signal, &'static str, u64)>>,
+    /// What the next calls are refused with.
+    pub refuse: Mutex<Option<Refused>>,
+    /// How long a commit takes.
+    pub delay: Mutex<Duration>,
+    pub closed: AtomicBool,
+}
+
+impl Recorder {
+    pub fn new() -> Arc<Recorder> {
+        Arc::default()
+    }
+
+    /// The spans so far, which are forgotten.
+    pub fn take(&self) -> Vec<Span> {
+        std::mem::take(&mut self.spans.lock().unwrap())
+    }
+
+    /// The rejected records so far, which are forgotten.
+    pub fn take_rejected(&self) -> Vec<Rejected> {
+        std::mem::take(&mut self.rejected.lock().unwrap())
+    }
+}
+
+#[async_trait]
+impl Store for Recorder {
+    async fn accept(&self, _: &'static str, batch: Batch, _: Duration) -> Result<Accepted, Refused> {
+        let delay = *self.delay.lock().unwrap();
+        tokio::time::sleep(delay).await;
+        if let Some(refused) = *self.refuse.lock().unwrap() {
+            return Err(refused);
+        }
+        let stored = batch.spans.len() as u64;
+        self.spans.lock().unwrap().extend(batch.spans);
+        self.rejected.lock().unwrap().extend(batch.rejected);
+        self.dropped.lock().unwrap().extend(batch.dropped);
+        Ok(Accepted { stored, rejected: Vec::new() })
+    }
+
+    async fn remove_dataset(&self, _: &str) -> Result<u64, Problem> {
+        Ok(0)
+    }
+
+    fn metrics(&self, to: &mut String) {
+        to.push_str("# HELP clew_recorder_up 1.\n# TYPE clew_recorder_up gauge\nclew_recorder_up 1\n");
+    }
+
+    async fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+    }
+}
+
+fn nothing<T>() -> Result<T, Problem> {
+    Err(Problem::Unavailable("this store only records".into()))
+}
+
+#[async_trait]
+impl Reader for Recorder {
+    async fn traces(&self, _: &Ask, _: &TraceSearch) -> Result<Page<TraceRow>, Problem> {
+        nothing()
+    }
+    async fn count(&self, _: &Ask, _: &TraceSearch, _: u32) -> Result<Count, Problem> {
+        nothing()
+    }
+    async fn facets(&self, _: &Ask, _: &SpanSearch, _: &[(String, Key)], _: u32) -> Result<Vec<Facet>, Problem> {
+        nothing()
+    }
+    async fn stats(&self, _: &Ask, _: &SpanSearch, _: &Stats) -> Result<Table, Problem> {
+        nothing()
+    }
+    async fn trace(&self, _: &Ask, _: TraceId) -> Result<Trace, Problem> {
+        nothing()
+    }
+    async fn links_to(&self, _: &Ask, _: TraceId) -> Result<Vec<BackLink>, Problem> {
+        nothing()
+    }
+    async fn keys(&self, _: &Ask, _: Range, _: &str, _: u32) -> Result<Vec<KeyHint>, Problem> {
+        nothing()
+    }
+    async fn services(&self, _: &Ask, _: Range) -> Result<Vec<String>, Problem> {
+        nothing()
+    }
+    async fn ledger(&self) -> Result<Vec<LedgerRow>, Problem> {
+        nothing()
+    }
+    async fn instance(&self) -> Result<Instance, Problem> {
+        nothing()
+    }
+    fn now(&self) -> Nanos {
+        0
+    }
+}
