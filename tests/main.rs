@@ -1,7 +1,9 @@
 //! One binary for all tests that need the whole: it links once.
 
+mod agreement;
 mod browser;
 mod harness;
 mod recorder;
+mod reference;
 mod tidy;
 mod wire_otlp;

@@ -2,7 +2,7 @@
 //! plain in-memory implementation, and compare the two on every method.
 
 use crate::id::TraceId;
-use crate::query::ast::{Key, Query, Stats};
+use crate::query::ast::{Command, Key, Query, Stats};
 use crate::time::{Nanos, Range};
 use crate::trace::{Summary, Trace};
 use async_trait::async_trait;
@@ -248,6 +248,40 @@ pub struct Table {
     pub rows: Vec<Vec<Cell>>,
     /// `false`: the deadline came first.
     pub exact: bool,
+}
+
+impl Table {
+    /// Carries out the `sort` and `limit` commands of a pipeline, in the order written. Nulls sort first, then numbers, then
+    /// texts, all the other way round when descending; rows that sort the same stay in their order.
+    pub fn arrange(&mut self, pipeline: &[Command]) {
+        for command in pipeline {
+            match command {
+                Command::Stats(_) => (),
+                Command::Sort { column, descending } => {
+                    if let Some(at) = self.columns.iter().position(|name| name == column) {
+                        self.rows.sort_by(|a, b| if *descending { b[at].order(&a[at]) } else { a[at].order(&b[at]) });
+                    }
+                }
+                Command::Limit(rows) => self.rows.truncate(*rows as usize),
+            }
+        }
+    }
+}
+
+impl Cell {
+    /// Nulls, then numbers, then texts.
+    pub fn order(&self, other: &Cell) -> std::cmp::Ordering {
+        let rank = |cell: &Cell| match cell {
+            Cell::Null => 0,
+            Cell::Number(_) => 1,
+            Cell::Text(_) => 2,
+        };
+        match (self, other) {
+            (Cell::Number(a), Cell::Number(b)) => a.total_cmp(b),
+            (Cell::Text(a), Cell::Text(b)) => a.cmp(b),
+            (a, b) => rank(a).cmp(&rank(b)),
+        }
+    }
 }
 
 /// A key that completion offers.

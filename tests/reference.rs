@@ -1,0 +1,235 @@
+//! The second implementation of the port: spans in a `Vec`, every question answered by looking at all of them. Slow and meant to
+//! be obviously right; the store is compared with it, and `queries.md` is executed on it.
+
+mod examples;
+mod figures;
+mod matching;
+
+use async_trait::async_trait;
+use matching::Matcher;
+use model::id::{SpanId, TraceId};
+use model::port::*;
+use model::query::ast::{Key, Query, Stats};
+use model::span::Span;
+use model::time::{Nanos, Range};
+use model::trace::{Summary, Trace};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// All spans that were kept, in the order they came.
+#[derive(Default)]
+pub struct Memory {
+    spans: Vec<Span>,
+    again: HashMap<TraceId, Again>,
+    /// The clock.
+    pub now: Nanos,
+}
+
+#[derive(Default, Clone, Copy)]
+struct Again {
+    duplicates: u64,
+    conflicts: u64,
+}
+
+/// What became of a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pushed {
+    Stored,
+    /// The same span again.
+    Duplicate,
+    /// Another span under the same id; the first was kept.
+    Conflict,
+}
+
+/// One trace with the spans that match.
+struct Found<'a> {
+    summary: Summary,
+    matching: Vec<&'a Span>,
+}
+
+impl Memory {
+    /// Takes one span in, in `seq` order: the first of an id wins. What Clew itself notes of the arrival is not compared.
+    pub fn push(&mut self, span: Span) -> Pushed {
+        let Some(first) = self.spans.iter().find(|kept| (kept.trace_id, kept.span_id) == (span.trace_id, span.span_id)) else {
+            self.spans.push(span);
+            return Pushed::Stored;
+        };
+        let again = self.again.entry(span.trace_id).or_default();
+        if (Span { envelope: first.envelope.clone(), ..span }) == *first {
+            again.duplicates += 1;
+            Pushed::Duplicate
+        } else {
+            again.conflicts += 1;
+            Pushed::Conflict
+        }
+    }
+
+    /// What was kept.
+    pub fn spans(&self) -> &[Span] {
+        &self.spans
+    }
+
+    fn latest(&self) -> u64 {
+        self.spans.iter().map(|span| span.envelope.seq).max().unwrap_or(0)
+    }
+
+    /// Of every trace, with all its spans.
+    pub fn summaries(&self) -> HashMap<TraceId, Summary> {
+        let mut summaries: HashMap<TraceId, Summary> = HashMap::new();
+        for span in &self.spans {
+            match summaries.get_mut(&span.trace_id) {
+                Some(summary) => summary.absorb(span),
+                None => {
+                    summaries.insert(span.trace_id, Summary::new(span));
+                }
+            }
+        }
+        summaries
+    }
+
+    /// Every span that existed at `as_of` and matches.
+    fn matching(&self, query: &Query, as_of: Option<u64>) -> Result<Vec<&Span>, Problem> {
+        let matcher = Matcher::new(query)?;
+        let summaries = self.summaries();
+        let exists = |span: &&Span| as_of.is_none_or(|as_of| span.envelope.seq <= as_of);
+        let shown = |span: &&Span| query.names_self() || !span.envelope.to_self;
+        let matches = |span: &&Span| matcher.matches(span, &summaries[&span.trace_id]);
+        Ok(self.spans.iter().filter(exists).filter(shown).filter(matches).collect())
+    }
+
+    fn find(&self, search: &TraceSearch, as_of: u64) -> Result<Vec<Found<'_>>, Problem> {
+        let mut traces: BTreeMap<TraceId, Vec<&Span>> = BTreeMap::new();
+        for span in self.matching(&search.query, Some(as_of))? {
+            traces.entry(span.trace_id).or_default().push(span);
+        }
+        let mut summaries = self.summaries();
+        let found = traces.into_iter().filter_map(|(id, matching)| {
+            let summary = summaries.remove(&id)?;
+            let listed = search.range.contains(summary.start) && summary.first_seq <= as_of;
+            listed.then_some(Found { summary, matching })
+        });
+        Ok(found.collect())
+    }
+
+    /// Spans that match, by their own start.
+    pub fn in_range(&self, ask: &Ask, search: &SpanSearch) -> Result<Vec<&Span>, Problem> {
+        let mut spans = self.matching(&search.query, ask.as_of)?;
+        spans.retain(|span| search.range.contains(span.start));
+        Ok(spans)
+    }
+}
+
+#[async_trait]
+impl Reader for Memory {
+    async fn traces(&self, ask: &Ask, search: &TraceSearch) -> Result<Page<TraceRow>, Problem> {
+        let as_of = ask.as_of.or(search.cursor.map(|cursor| cursor.as_of)).unwrap_or_else(|| self.latest());
+        let mut found = self.find(search, as_of)?;
+        let place = |value: i64, id: TraceId| (if search.order.descending { -i128::from(value) } else { i128::from(value) }, id);
+        let place_of = |found: &Found| place(search.order.value(&found.summary), found.summary.trace_id);
+        found.sort_by_key(place_of);
+        if let Some(cursor) = search.cursor {
+            found.retain(|found| place_of(found) > place(cursor.value, cursor.trace_id));
+        }
+        let more = found.len() > search.limit as usize;
+        found.truncate(search.limit as usize);
+        let next = found.last().filter(|_| more).map(|last| Cursor {
+            value: search.order.value(&last.summary),
+            trace_id: last.summary.trace_id,
+            as_of,
+        });
+        let row = |found: Found| TraceRow {
+            matched: found.matching.len() as u32,
+            first_match: search.query.filter.as_ref().and_then(|_| first(&found.matching)),
+            summary: found.summary,
+        };
+        Ok(Page { rows: found.into_iter().map(row).collect(), next, as_of, complete: true })
+    }
+
+    async fn count(&self, ask: &Ask, search: &TraceSearch, buckets: u32) -> Result<Count, Problem> {
+        let found = self.find(search, ask.as_of.unwrap_or_else(|| self.latest()))?;
+        let failed = |found: &&Found| found.summary.errors > 0;
+        let (start, end) = (i128::from(search.range.start), i128::from(search.range.end));
+        let wanted = i128::from(buckets.max(1));
+        let step = ((end - start + wanted - 1) / wanted).max(1);
+        let histogram = (0..i128::from(buckets)).map(|n| {
+            let (from, to) = (start + n * step, start + (n + 1) * step);
+            let inside: Vec<&Found> = found.iter().filter(|found| (from..to).contains(&i128::from(found.summary.start))).collect();
+            let errors = inside.iter().copied().filter(failed).count() as u64;
+            Bucket { start: from.min(i64::MAX.into()) as i64, traces: inside.len() as u64, errors }
+        });
+        Ok(Count {
+            traces: found.len() as u64,
+            errors: found.iter().filter(failed).count() as u64,
+            exact: true,
+            histogram: histogram.collect(),
+        })
+    }
+
+    async fn facets(&self, ask: &Ask, search: &SpanSearch, keys: &[(String, Key)], limit: u32) -> Result<Vec<Facet>, Problem> {
+        let spans = self.in_range(ask, search)?;
+        Ok(keys.iter().map(|(name, key)| figures::facet(name, key, &spans, limit)).collect())
+    }
+
+    async fn stats(&self, ask: &Ask, search: &SpanSearch, stats: &Stats) -> Result<Table, Problem> {
+        Ok(figures::stats(stats, &self.in_range(ask, search)?))
+    }
+
+    async fn trace(&self, ask: &Ask, id: TraceId) -> Result<Trace, Problem> {
+        let exists = |span: &&Span| ask.as_of.is_none_or(|as_of| span.envelope.seq <= as_of);
+        let mut spans: Vec<Span> = self.spans.iter().filter(|span| span.trace_id == id).filter(exists).cloned().collect();
+        spans.sort_by_key(|span| (span.start, span.span_id));
+        let Some(last_received) = spans.iter().map(|span| span.envelope.received_at).max() else {
+            return Err(Problem::NotFound("trace"));
+        };
+        let Again { duplicates, conflicts } = self.again.get(&id).copied().unwrap_or_default();
+        Ok(Trace { trace_id: id, spans, duplicates, conflicts, last_received })
+    }
+
+    async fn links_to(&self, ask: &Ask, id: TraceId) -> Result<Vec<BackLink>, Problem> {
+        let exists = |span: &&Span| ask.as_of.is_none_or(|as_of| span.envelope.seq <= as_of);
+        let links = self.spans.iter().filter(exists).flat_map(|span| {
+            let to_it = span.links.iter().filter(|link| link.trace_id == id);
+            to_it.map(|link| BackLink { trace_id: span.trace_id, span_id: span.span_id, to: link.span_id })
+        });
+        let links: BTreeSet<_> = links.map(|link| (link.trace_id, link.span_id, link.to)).collect();
+        Ok(links.into_iter().map(|(trace_id, span_id, to)| BackLink { trace_id, span_id, to }).collect())
+    }
+
+    async fn keys(&self, _: &Ask, range: Range, prefix: &str, limit: u32) -> Result<Vec<KeyHint>, Problem> {
+        let spans: Vec<&Span> = self.spans.iter().filter(|span| range.contains(span.start)).collect();
+        let mut hints = figures::keys(&spans);
+        hints.retain(|hint| hint.key.starts_with(prefix));
+        hints.truncate(limit as usize);
+        Ok(hints)
+    }
+
+    async fn services(&self, _: &Ask, range: Range) -> Result<Vec<String>, Problem> {
+        let services: BTreeSet<&str> = self.spans.iter().filter(|span| range.contains(span.start)).map(Span::service).collect();
+        Ok(services.into_iter().map(str::to_owned).collect())
+    }
+
+    async fn ledger(&self) -> Result<Vec<LedgerRow>, Problem> {
+        Ok(Vec::new())
+    }
+
+    async fn instance(&self) -> Result<Instance, Problem> {
+        Ok(Instance {
+            listeners: Vec::new(),
+            warnings: Vec::new(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            retention_days: 30,
+            disk_bytes: 0,
+            spans: self.spans.len() as u64,
+            has_demo: false,
+        })
+    }
+
+    fn now(&self) -> Nanos {
+        self.now
+    }
+}
+
+/// The earliest span, by start, then id.
+fn first(spans: &[&Span]) -> Option<SpanId> {
+    spans.iter().max_by_key(|span| Reverse((span.start, span.span_id))).map(|span| span.span_id)
+}
