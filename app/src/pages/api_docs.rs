@@ -69,7 +69,7 @@ const CALLS: [Call; 12] = [
     Call { path: "/find?id=", parameters: "any id, traceparent, URL or query", answer: "303 to the trace’s page, or to a search." },
 ];
 
-fn docs(http: &str) -> impl IntoView + use<> {
+fn docs(http: &str) -> AnyView {
     let calls = CALLS.map(|call| {
         let parameters = (!call.parameters.is_empty()).then(|| view! { <p class="muted">"Parameters: "{call.parameters}</p> });
         let answer = match call.answer.starts_with('{') {
@@ -101,4 +101,5 @@ fn docs(http: &str) -> impl IntoView + use<> {
             <ul class="calls">{calls.into_iter().collect_view()}</ul>
         </div>
     }
+    .into_any()
 }

@@ -62,7 +62,7 @@ fn query_of(terms: &[(&str, &str)]) -> String {
     terms.iter().fold(String::new(), |text, (key, value)| with(&without(&text, key, value), key, value))
 }
 
-fn totals(figures: &Figures, range: url::Range) -> impl IntoView + use<> {
+fn totals(figures: &Figures, range: url::Range) -> AnyView {
     let (all, bad) = figures.totals();
     let counted = figures.counted();
     let bars = chart::histogram(figures.bars_range(), &figures.bars(), ("request", "requests"), &|bar: Range| {
@@ -81,9 +81,10 @@ fn totals(figures: &Figures, range: url::Range) -> impl IntoView + use<> {
             <div class="body">{bars}</div>
         </section>
     }
+    .into_any()
 }
 
-fn routes(routes: &[Route], range: url::Range, colours: &Colours) -> impl IntoView + use<> {
+fn routes(routes: &[Route], range: url::Range, colours: &Colours) -> AnyView {
     let slowest = routes.iter().map(|route| route.p95).fold(0.0, f64::max);
     let rows = routes.iter().map(|route| {
         let query = query_of(&[("service", &route.service), ("name", &route.name)]);
@@ -110,9 +111,10 @@ fn routes(routes: &[Route], range: url::Range, colours: &Colours) -> impl IntoVi
             </div>
         </section>
     }
+    .into_any()
 }
 
-fn failures(failures: &[TraceRow], range: url::Range, colours: &Colours) -> impl IntoView + use<> {
+fn failures(failures: &[TraceRow], range: url::Range, colours: &Colours) -> AnyView {
     let rows = failures.iter().map(|row| {
         let summary = &row.summary;
         let href = url::Trace::at(summary.trace_id, row.first_match, "").to_string();
@@ -143,10 +145,11 @@ fn failures(failures: &[TraceRow], range: url::Range, colours: &Colours) -> impl
             {body}
         </section>
     }
+    .into_any()
 }
 
 /// Spans are stored, but none in this range.
-fn nothing(range: url::Range) -> impl IntoView {
+fn nothing(range: url::Range) -> AnyView {
     let wider = [url::Range::Last(model::time::DAY), url::Range::Last(7 * model::time::DAY), url::Range::Last(30 * model::time::DAY)];
     let links = wider.into_iter().filter(|wider| *wider != range);
     let links = links
@@ -158,4 +161,5 @@ fn nothing(range: url::Range) -> impl IntoView {
             <ul>{links.collect_view()}</ul>
         </section>
     }
+    .into_any()
 }

@@ -37,7 +37,7 @@ async fn show(here: Here) -> Result<Shown, Problem> {
 }
 
 /// The ledger: everything received is stored or counted with a reason.
-fn arrived(ledger: &[LedgerRow], now: Nanos) -> impl IntoView + use<> {
+fn arrived(ledger: &[LedgerRow], now: Nanos) -> AnyView {
     let reasons = |reasons: &[(String, u64)], class: &'static str| match reasons.is_empty() {
         true => view! { <span class="muted">"0"</span> }.into_any(),
         false => {
@@ -91,10 +91,11 @@ fn arrived(ledger: &[LedgerRow], now: Nanos) -> impl IntoView + use<> {
             {body}
         </section>
     }
+    .into_any()
 }
 
 /// Samples of what was rejected.
-fn rejected(ledger: &[LedgerRow]) -> impl IntoView + use<> {
+fn rejected(ledger: &[LedgerRow]) -> AnyView {
     let mut samples: Vec<(&LedgerRow, &RejectedSample)> =
         ledger.iter().flat_map(|row| row.samples.iter().map(move |sample| (row, sample))).collect();
     samples.sort_by_key(|(_, sample)| std::cmp::Reverse(sample.at));
@@ -109,17 +110,19 @@ fn rejected(ledger: &[LedgerRow]) -> impl IntoView + use<> {
         }
     });
     let items = items.collect_view();
-    (!samples.is_empty()).then(|| {
-        view! {
-            <section class="card" aria-labelledby="rejected">
-                <header><h2 id="rejected">"Newest rejected records"</h2><span class="muted">"secrets removed"</span></header>
-                <ul class="samples">{items}</ul>
-            </section>
-        }
-    })
+    (!samples.is_empty())
+        .then(|| {
+            view! {
+                <section class="card" aria-labelledby="rejected">
+                    <header><h2 id="rejected">"Newest rejected records"</h2><span class="muted">"secrets removed"</span></header>
+                    <ul class="samples">{items}</ul>
+                </section>
+            }
+        })
+        .into_any()
 }
 
-fn setup(to: &Endpoints) -> impl IntoView + use<> {
+fn setup(to: &Endpoints) -> AnyView {
     let block = |(n, block): (usize, Block)| {
         view! {
             <details class="block" name="setup" id=format!("{}-block", block.id) open=n == 0>
@@ -134,9 +137,10 @@ fn setup(to: &Endpoints) -> impl IntoView + use<> {
             <div class="blocks">{blocks(to).into_iter().enumerate().map(block).collect_view()}</div>
         </section>
     }
+    .into_any()
 }
 
-fn listeners(instance: &Instance) -> impl IntoView + use<> {
+fn listeners(instance: &Instance) -> AnyView {
     let what = |name: &str| match name {
         "http" => "This page, the JSON API and every HTTP source",
         "otlp_http" => "OpenTelemetry over HTTP, /v1/traces",
@@ -165,9 +169,10 @@ fn listeners(instance: &Instance) -> impl IntoView + use<> {
             <ul class="listeners">{instance.listeners.iter().map(row).collect_view()}</ul>
         </section>
     }
+    .into_any()
 }
 
-fn instance(instance: &Instance) -> impl IntoView + use<> {
+fn instance(instance: &Instance) -> AnyView {
     let facts = [
         ("Version", instance.version.clone()),
         ("Spans stored", count(instance.spans)),
@@ -181,9 +186,10 @@ fn instance(instance: &Instance) -> impl IntoView + use<> {
             <dl class="facts">{facts}</dl>
         </section>
     }
+    .into_any()
 }
 
-fn demo(instance: &Instance) -> impl IntoView + use<> {
+fn demo(instance: &Instance) -> AnyView {
     let (about, action, text) = match instance.has_demo {
         true => ("Made-up traffic is stored here, in the dataset of its own that marks it.", url::DEMO_REMOVE, "Remove the demo data"),
         false => (
@@ -198,4 +204,5 @@ fn demo(instance: &Instance) -> impl IntoView + use<> {
             <div class="body stack"><p class="muted">{about}</p><form method="post" action=action><button class="button">{text}</button></form></div>
         </section>
     }
+    .into_any()
 }

@@ -11,12 +11,7 @@ use model::time::{DAY, HOUR, MINUTE, Nanos, Range, Rfc3339, SECOND};
 const HEIGHT: f64 = 100.0;
 
 /// Bars of traces over time, those with errors at the foot. `link` is where a bar leads.
-pub fn histogram(
-    range: Range,
-    buckets: &[Bucket],
-    what: (&'static str, &'static str),
-    link: &dyn Fn(Range) -> String,
-) -> impl IntoView + use<> {
+pub fn histogram(range: Range, buckets: &[Bucket], what: (&'static str, &'static str), link: &dyn Fn(Range) -> String) -> AnyView {
     let most = buckets.iter().map(|bucket| bucket.traces).max().unwrap_or_default().max(1);
     let step = step_of(range, buckets.len());
     let bars = buckets.iter().enumerate().map(|(n, bucket)| {
@@ -47,6 +42,7 @@ pub fn histogram(
         </div>
         {axis(range)}
     }
+    .into_any()
 }
 
 fn label(span: Range, bucket: &Bucket, what: (&str, &str)) -> String {
@@ -60,7 +56,7 @@ fn label(span: Range, bucket: &Bucket, what: (&str, &str)) -> String {
 }
 
 /// The moments below a chart.
-pub fn axis(range: Range) -> impl IntoView + use<> {
+pub fn axis(range: Range) -> AnyView {
     const TICKS: i64 = 4;
     let form = match range.length() {
         l if l <= 20 * MINUTE => Form::Clock,
@@ -68,7 +64,7 @@ pub fn axis(range: Range) -> impl IntoView + use<> {
         _ => Form::Day,
     };
     let ticks = (0..=TICKS).map(|n| range.start.saturating_add(range.length() / TICKS * n));
-    view! { <div class="axis" aria-hidden="true">{ticks.map(|at| view! { <Moment at form/> }).collect_view()}</div> }
+    view! { <div class="axis" aria-hidden="true">{ticks.map(|at| view! { <Moment at form/> }).collect_view()}</div> }.into_any()
 }
 
 /// Length of each of `count` buckets of a range.
@@ -101,7 +97,7 @@ pub fn round_step(range: Range, most: i64) -> Nanos {
 }
 
 /// A line of values with equal steps, filled below; `None` breaks the line. For one row of a table.
-pub fn sparkline(values: &[Option<f64>], label: String) -> impl IntoView + use<> {
+pub fn sparkline(values: &[Option<f64>], label: String) -> AnyView {
     let most = values.iter().flatten().copied().fold(0.0, f64::max);
     let mut path = String::new();
     let mut area = String::new();
@@ -139,10 +135,11 @@ pub fn sparkline(values: &[Option<f64>], label: String) -> impl IntoView + use<>
             <path class="line" d=path/>
         </svg>
     }
+    .into_any()
 }
 
 /// Bars with equal steps and a part of each marked bad. For one row of a table.
-pub fn spark_bars(values: &[(f64, f64)], label: String) -> impl IntoView + use<> {
+pub fn spark_bars(values: &[(f64, f64)], label: String) -> AnyView {
     let most = values.iter().map(|(all, _)| *all).fold(0.0, f64::max);
     let height = |value: f64| if most > 0.0 && value > 0.0 { (28.0 * value / most).max(1.5) } else { 0.0 };
     let (mut all, mut bad) = (String::new(), String::new());
@@ -161,4 +158,5 @@ pub fn spark_bars(values: &[(f64, f64)], label: String) -> impl IntoView + use<>
             <path class="bad" d=bad/>
         </svg>
     }
+    .into_any()
 }

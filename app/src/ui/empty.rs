@@ -5,7 +5,7 @@ use crate::url;
 use leptos::prelude::*;
 
 /// The portal before its first span.
-pub fn no_spans_yet(to: &Endpoints) -> impl IntoView + use<> {
+pub fn no_spans_yet(to: &Endpoints) -> AnyView {
     let (env, curl) = (environment(to), first_span(to));
     view! {
         <section class="empty">
@@ -33,4 +33,5 @@ pub fn no_spans_yet(to: &Endpoints) -> impl IntoView + use<> {
             </div>
         </section>
     }
+    .into_any()
 }

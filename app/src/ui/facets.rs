@@ -24,7 +24,7 @@ pub const OFFERED: [Offered; 6] = [
 ];
 
 /// The facets of a search with this text. `link` is the page with another text.
-pub fn facets(query: &str, found: &[Facet], colour: &dyn Fn(&str) -> u8, link: &dyn Fn(String) -> String) -> impl IntoView + use<> {
+pub fn facets(query: &str, found: &[Facet], colour: &dyn Fn(&str) -> u8, link: &dyn Fn(String) -> String) -> AnyView {
     let groups = found.iter().filter(|facet| !facet.values.is_empty()).map(|facet| {
         let title =
             OFFERED.iter().find(|offered| offered.key == facet.key).map_or_else(|| facet.key.clone(), |offered| offered.title.into());
@@ -67,7 +67,7 @@ pub fn facets(query: &str, found: &[Facet], colour: &dyn Fn(&str) -> u8, link: &
             </section>
         }
     });
-    groups.collect_view()
+    groups.collect_view().into_any()
 }
 
 /// The query without what it chooses of a key, if it chooses any: a facet whose values are alternatives shows the others too.

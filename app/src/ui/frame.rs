@@ -66,7 +66,7 @@ where
 }
 
 /// The frame around a page.
-fn framed(instance: Option<Instance>, shown: Shown) -> impl IntoView {
+fn framed(instance: Option<Instance>, shown: Shown) -> AnyView {
     let Shown { title, tab, range, status, body } = shown;
     if let Some(set) = use_context::<SetStatus>().filter(|_| status != 200) {
         set.set(status);
@@ -82,6 +82,7 @@ fn framed(instance: Option<Instance>, shown: Shown) -> impl IntoView {
         <Keys/>
         <div id="say" role="status" aria-live="polite"></div>
     }
+    .into_any()
 }
 
 #[component]
@@ -110,7 +111,7 @@ fn Bar(tab: Tab, range: Range) -> impl IntoView {
 }
 
 /// What concerns the whole instance: warnings, and that demo data is shown.
-fn notices(instance: &Instance) -> impl IntoView + use<> {
+fn notices(instance: &Instance) -> AnyView {
     let warnings = instance.warnings.clone();
     let demo = instance.has_demo;
     view! {
@@ -124,9 +125,10 @@ fn notices(instance: &Instance) -> impl IntoView + use<> {
             })}
         </div>
     }
+    .into_any()
 }
 
-fn foot(instance: &Instance) -> impl IntoView + use<> {
+fn foot(instance: &Instance) -> AnyView {
     let version = format!("Clew {}", instance.version);
     let held = format!(
         "{} in {}, kept {} days",
@@ -141,6 +143,7 @@ fn foot(instance: &Instance) -> impl IntoView + use<> {
             <a href=url::ApiDocs.to_string()>"JSON API"</a>
         </footer>
     }
+    .into_any()
 }
 
 /// The sheet of keys that work on every page. `?` opens it.

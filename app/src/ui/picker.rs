@@ -13,7 +13,7 @@ pub fn picker(
     link: &dyn Fn(Range) -> String,
     action: &'static str,
     fields: Vec<(&'static str, String)>,
-) -> impl IntoView + use<> {
+) -> AnyView {
     let shown = match range {
         Range::Last(_) => sentence(range).into_any(),
         Range::Between { start, end: i64::MAX } => view! { "Since " <Moment at=start form=Form::Second/> }.into_any(),
@@ -44,17 +44,18 @@ pub fn picker(
             </div>
         </details>
     }
+    .into_any()
 }
 
 /// Hidden form fields that keep a range.
-pub fn range_fields(range: Range) -> impl IntoView + use<> {
+pub fn range_fields(range: Range) -> AnyView {
     let fields = match range {
         range if range == Range::default() => vec![],
         Range::Last(length) => vec![("last", crate::url::Length(length).to_string())],
         Range::Between { start, end: i64::MAX } => vec![("start", Rfc3339(start).to_string())],
         Range::Between { start, end } => vec![("start", Rfc3339(start).to_string()), ("end", Rfc3339(end).to_string())],
     };
-    fields.into_iter().map(|(name, value)| view! { <input type="hidden" name=name value=value/> }).collect_view()
+    fields.into_iter().map(|(name, value)| view! { <input type="hidden" name=name value=value/> }).collect_view().into_any()
 }
 
 /// `Last hour`

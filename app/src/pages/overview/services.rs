@@ -8,7 +8,7 @@ use leptos::prelude::*;
 use model::colour::Colours;
 use model::port::{Order, OrderBy};
 
-pub(super) fn table(figures: &Figures, range: Range, colours: &Colours) -> impl IntoView + use<> {
+pub(super) fn table(figures: &Figures, range: Range, colours: &Colours) -> AnyView {
     let rows = figures.services.iter().map(|service| row(service, figures, range, colours)).collect_view();
     let heads = [
         ("Service", ""),
@@ -35,9 +35,10 @@ pub(super) fn table(figures: &Figures, range: Range, colours: &Colours) -> impl 
             </div>
         </section>
     }
+    .into_any()
 }
 
-fn row(service: &Service, figures: &Figures, range: Range, colours: &Colours) -> impl IntoView + use<> {
+fn row(service: &Service, figures: &Figures, range: Range, colours: &Colours) -> AnyView {
     let name = service.name.clone();
     let all = query_of(&[("service", &name), ("entry", "true")]);
     let failed = query_of(&[("service", &name), ("entry", "true"), ("status", "error")]);
@@ -69,4 +70,5 @@ fn row(service: &Service, figures: &Figures, range: Range, colours: &Colours) ->
             <td class="chart" title=line_title>{chart::sparkline(&line, line_label)}</td>
         </tr>
     }
+    .into_any()
 }

@@ -52,13 +52,13 @@ impl Counts {
     }
 
     /// `1 234 traces, 12 with errors`; `exact_at` is the page that counts to the end.
-    pub(super) fn total(&self, exact_at: Option<String>) -> impl IntoView + use<> {
+    pub(super) fn total(&self, exact_at: Option<String>) -> AnyView {
         let Count { traces, errors, exact, .. } = self.count;
         let total = plural(traces, "trace", "traces");
         let total = if exact { total } else { format!("at least {total}") };
         let errors = (errors > 0).then(|| view! { <span class="error">{format!(", {} with errors", crate::ui::count(errors))}</span> });
         let more = exact_at.filter(|_| !exact).map(|url| view! { " " <a class="muted" href=url>"Count all"</a> });
-        view! { <strong>{total}</strong>{errors}{more} }
+        view! { <strong>{total}</strong>{errors}{more} }.into_any()
     }
 }
 

@@ -14,7 +14,7 @@ use model::time::{DAY, Human};
 const SERVICES: usize = 4;
 
 /// The list, or what to do about its being empty.
-pub(super) fn list(asked: &Asked, page: &Page<TraceRow>, colours: &Colours, newest: Option<&TraceRow>) -> impl IntoView + use<> {
+pub(super) fn list(asked: &Asked, page: &Page<TraceRow>, colours: &Colours, newest: Option<&TraceRow>) -> AnyView {
     if page.rows.is_empty() {
         return nothing(asked, newest).into_any();
     }
@@ -46,7 +46,7 @@ pub(super) fn list(asked: &Asked, page: &Page<TraceRow>, colours: &Colours, newe
 }
 
 /// A column that sorts: a link to the other direction, or to its own order.
-fn heading(asked: &Asked, by: OrderBy, text: &'static str, class: &'static str) -> impl IntoView + use<> {
+fn heading(asked: &Asked, by: OrderBy, text: &'static str, class: &'static str) -> AnyView {
     let current = asked.url.order;
     let chosen = current.by == by;
     let order = Order { by, descending: !chosen || !current.descending };
@@ -60,9 +60,10 @@ fn heading(asked: &Asked, by: OrderBy, text: &'static str, class: &'static str) 
             <a href=asked.url.with_order(order).to_string() class:chosen=chosen>{text}<span class="arrow" aria-hidden="true">{arrow}</span></a>
         </th>
     }
+    .into_any()
 }
 
-fn row(asked: &Asked, found: &TraceRow, longest: i64, colours: &Colours) -> impl IntoView + use<> {
+fn row(asked: &Asked, found: &TraceRow, longest: i64, colours: &Colours) -> AnyView {
     let summary = &found.summary;
     let href = url::Trace::at(summary.trace_id, found.first_match, &asked.url.query).to_string();
     let width = (100.0 * summary.duration_ns as f64 / longest as f64).max(0.5);
@@ -100,6 +101,7 @@ fn row(asked: &Asked, found: &TraceRow, longest: i64, colours: &Colours) -> impl
             <td class="services">{services.collect_view()}{others}</td>
         </tr>
     }
+    .into_any()
 }
 
 /// First and next page. Pages keep the moments of a relative range: what the reader pages through does not move.
@@ -120,7 +122,7 @@ fn pages(asked: &Asked, page: &Page<TraceRow>) -> impl IntoView + use<> {
 }
 
 /// An empty list: why that may be, and what to click.
-fn nothing(asked: &Asked, newest: Option<&TraceRow>) -> impl IntoView + use<> {
+fn nothing(asked: &Asked, newest: Option<&TraceRow>) -> AnyView {
     let wider = [DAY, 7 * DAY, 30 * DAY].into_iter().filter(|length| *length > asked.range.length());
     let wider = wider.map(|length| {
         let range = url::Range::Last(length);
@@ -146,4 +148,5 @@ fn nothing(asked: &Asked, newest: Option<&TraceRow>) -> impl IntoView + use<> {
             <details open><summary>"How to write a query"</summary>{help()}</details>
         </section>
     }
+    .into_any()
 }

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use model::port::Order;
 
 /// The box, the range picker and the button.
-pub(super) fn form(asked: &Asked) -> impl IntoView + use<> {
+pub(super) fn form(asked: &Asked) -> AnyView {
     let order = if asked.url.order == Order::NEWEST { "" } else { url::order_text(asked.url.order) };
     let fields = vec![("q", asked.url.query.clone()), ("order", order.to_owned())];
     let order = (!order.is_empty()).then(|| view! { <input type="hidden" name="order" value=order/> });
@@ -27,10 +27,11 @@ pub(super) fn form(asked: &Asked) -> impl IntoView + use<> {
             {picker}
         </div>
     }
+    .into_any()
 }
 
 /// The text with the place of the error marked, and what was expected there.
-pub(super) fn error(text: &str, position: usize, message: &str) -> impl IntoView + use<> {
+pub(super) fn error(text: &str, position: usize, message: &str) -> AnyView {
     let mut at = position.min(text.len());
     while !text.is_char_boundary(at) {
         at -= 1;
@@ -50,10 +51,11 @@ pub(super) fn error(text: &str, position: usize, message: &str) -> impl IntoView
             </details>
         </section>
     }
+    .into_any()
 }
 
 /// The language on one card.
-pub(super) fn help() -> impl IntoView {
+pub(super) fn help() -> AnyView {
     const RULES: [(&str, &str); 9] = [
         ("timeout \"card declined\"", "words and phrases, anywhere in a span"),
         ("service:checkout http.route:/api/cart", "both on one span"),
@@ -66,5 +68,5 @@ pub(super) fn help() -> impl IntoView {
         ("-parent_id:*", "roots only"),
     ];
     let rows = RULES.map(|(example, meaning)| view! { <dt><code>{example}</code></dt><dd>{meaning}</dd> });
-    view! { <dl class="rules">{rows.collect_view()}</dl> }
+    view! { <dl class="rules">{rows.collect_view()}</dl> }.into_any()
 }
