@@ -3,9 +3,11 @@
 use crate::ingest::Batch;
 use async_trait::async_trait;
 use model::port::{Problem, Reader};
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub mod block;
+pub mod sqlite;
 
 /// What sources, pages and tasks may ask of the store.
 #[async_trait]
@@ -42,3 +44,36 @@ pub enum Refused {
     /// The store is closing or its disk fails.
     Closed,
 }
+
+/// Why a data directory was not opened; each reads as one sentence. Nothing in the directory was changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OpenError {
+    /// Another process has it open.
+    Locked(PathBuf),
+    /// It cannot be made, read or written; with the operating system's reason.
+    Unwritable(PathBuf, String),
+    /// It holds files, but not Clew's.
+    Foreign(PathBuf),
+    /// Its data was written by a newer version of Clew.
+    Newer(PathBuf),
+    /// It is Clew's, but a file in it does not open; with the cause.
+    Broken(PathBuf, String),
+}
+
+impl std::fmt::Display for OpenError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            OpenError::Locked(dir) => write!(f, "the data directory {} is in use by another clew process", dir.display()),
+            OpenError::Unwritable(dir, why) => write!(f, "the data directory {} cannot be written: {why}", dir.display()),
+            OpenError::Foreign(dir) => {
+                write!(f, "the directory {} is not empty and was not made by clew: choose another with --data", dir.display())
+            }
+            OpenError::Newer(dir) => {
+                write!(f, "the data in {} was written by a newer version of clew: run that version, or choose another --data", dir.display())
+            }
+            OpenError::Broken(file, why) => write!(f, "{} cannot be opened: {why}", file.display()),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}

@@ -1,0 +1,381 @@
+//! The store over SQLite. In the order the data flows: `intake` commits what arrives to `intake.db` (`journal`), `seal` turns it into
+//! the blocks of day files (`day`), `fold` keeps those few and full, `read` and its parts answer questions from a `world`, a
+//! picture of all of it.
+
+mod count;
+mod day;
+mod directory;
+mod fold;
+mod intake;
+mod journal;
+mod known;
+mod ledger;
+mod lookup;
+mod page;
+mod read;
+mod remove;
+mod replay;
+mod retain;
+mod seal;
+mod search;
+mod settings;
+mod view;
+mod world;
+
+use super::{Accepted, OpenError, Refused, Store};
+use crate::ingest::{Batch, Rejected, Signal};
+use async_trait::async_trait;
+use day::{DayFile, lock};
+use directory::Directory;
+use known::Known;
+use ledger::Ledger;
+use model::port::{Listener, Problem};
+use model::span::Span;
+use model::time::{DAY, Nanos, day_of};
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
+use tokio::task::JoinHandle;
+use view::{Shared, View};
+use world::{Day, World};
+
+/// Spans that may be decoded and not yet committed, over all requests.
+const IN_FLIGHT: u32 = 48 * 1024;
+/// How far ahead of the clock a span may start.
+const AHEAD: Nanos = DAY;
+
+pub const BEFORE_FLOOR: &str = "before the retention floor";
+pub const TOO_FAR_AHEAD: &str = "more than 24 h ahead";
+
+/// Tells the time, in nanoseconds since the epoch.
+pub type Clock = Arc<dyn Fn() -> Nanos + Send + Sync>;
+
+/// How to open a store.
+#[derive(Clone)]
+pub struct StoreConfig {
+    /// Made if it does not exist.
+    pub dir: PathBuf,
+    /// Days kept besides today, at least 1.
+    pub retention_days: u32,
+    /// Bytes the directory may take; the oldest days go first, never today.
+    pub max_disk: Option<u64>,
+    pub clock: Clock,
+}
+
+impl StoreConfig {
+    /// Thirty days, the system's clock.
+    pub fn new(dir: impl Into<PathBuf>) -> StoreConfig {
+        let clock = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as Nanos);
+        StoreConfig { dir: dir.into(), retention_days: 30, max_disk: None, clock: Arc::new(clock) }
+    }
+}
+
+/// The store. Dropping it without [`Store::close`] loses nothing that was acknowledged.
+pub struct Sqlite {
+    core: Arc<Core>,
+    requests: Mutex<Option<mpsc::Sender<intake::Request>>>,
+    orders: mpsc::Sender<seal::Order>,
+    tasks: tokio::sync::Mutex<Vec<JoinHandle<()>>>,
+    in_flight: Arc<Semaphore>,
+}
+
+/// What the tasks and the readers share.
+struct Core {
+    directory: Directory,
+    config: StoreConfig,
+    shared: Arc<Shared>,
+    world: RwLock<Arc<World>>,
+    known: Mutex<Known>,
+    ledger: Mutex<Ledger>,
+    /// Spans of the tail, for the sealer, with the `seq` they go up to.
+    unsealed: Mutex<Vec<(u64, Vec<Span>)>>,
+    tail_spans: AtomicUsize,
+    /// The last `seq` given out.
+    next_seq: AtomicU64,
+    /// Every span up to this `seq` is sealed.
+    sealed: AtomicU64,
+    /// Held by a commit, and by a removal, which must not meet one.
+    gate: tokio::sync::Mutex<()>,
+    seal_now: Notify,
+    sealed_some: Notify,
+    /// Days before this one are dropped and stay so.
+    floor: AtomicI64,
+    again_floor: AtomicI64,
+    /// A seal failed half way: nothing is sealed until the next start, which puts it right.
+    halted: AtomicBool,
+    settings: settings::Settings,
+    again: sqlx::SqlitePool,
+    figures: Figures,
+    listeners: Mutex<Vec<Listener>>,
+    warnings: Mutex<Vec<String>>,
+    disk: Mutex<Option<(Instant, u64)>>,
+}
+
+/// Figures for `/metrics`.
+#[derive(Default)]
+struct Figures {
+    commits: AtomicU64,
+    commit_nanos: AtomicU64,
+    group_nanos: AtomicU64,
+    seals: AtomicU64,
+    seal_nanos: AtomicU64,
+    folds: AtomicU64,
+}
+
+impl Figures {
+    fn commit(&self, disk: Duration, whole: Duration) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.commit_nanos.fetch_add(disk.as_nanos() as u64, Ordering::Relaxed);
+        self.group_nanos.fetch_add(whole.as_nanos() as u64, Ordering::Relaxed);
+    }
+}
+
+impl Core {
+    fn now(&self) -> Nanos {
+        (self.config.clock)()
+    }
+
+    fn world(&self) -> Arc<World> {
+        self.world.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    fn view(&self, as_of: Option<u64>) -> View {
+        View::new(self.world(), as_of, self.shared.clone())
+    }
+
+    /// Replaces the picture; `change` runs under the lock, so it must be quick.
+    fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
+        let mut guard = self.world.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut world = guard.changed();
+        let result = change(&mut world);
+        *guard = Arc::new(world);
+        result
+    }
+
+    /// What the sealer has to do: the unsealed spans, and the picture in which exactly they are the tail.
+    fn take_unsealed(&self) -> (Vec<(u64, Vec<Span>)>, Arc<World>) {
+        let guard = self.world.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        (std::mem::take(&mut *lock(&self.unsealed)), guard.clone())
+    }
+
+    /// The first day that is kept.
+    fn floor_day(&self) -> i64 {
+        let kept = day_of(self.now()) - i64::from(self.config.retention_days.max(1));
+        kept.max(self.floor.load(Ordering::Relaxed))
+    }
+
+    /// The day's entry in the picture, made if it is new.
+    fn day(&self, number: i64) -> Day {
+        if let Some(day) = self.world().days.get(&number) {
+            return day.clone();
+        }
+        let path = self.directory.path.join(directory::day_file(number));
+        self.change(|world| world.days.entry(number).or_insert_with(|| Day::new(Arc::new(DayFile::new(number, path)))).clone())
+    }
+
+    fn disk_bytes(&self) -> u64 {
+        let mut disk = lock(&self.disk);
+        match *disk {
+            Some((at, bytes)) if at.elapsed() < Duration::from_secs(5) => bytes,
+            _ => {
+                let bytes = self.directory.size();
+                *disk = Some((Instant::now(), bytes));
+                bytes
+            }
+        }
+    }
+}
+
+impl Sqlite {
+    /// Opens the data directory, makes it if need be, takes up what an abrupt end left in the intake, and starts the tasks.
+    /// Must be called on a tokio runtime.
+    pub async fn open(config: StoreConfig) -> Result<Arc<Sqlite>, OpenError> {
+        let directory = Directory::open(&config.dir)?;
+        let broken = |file: &str, error: &dyn std::fmt::Display| OpenError::Broken(directory.path.join(file), error.to_string());
+        let intake = directory.path.join("intake.db");
+        let (journal, past) = journal::Journal::open(&intake).await.map_err(|error| broken("intake.db", &error))?;
+        let settings = settings::Settings::open(&directory.path.join("catalog.db")).await.map_err(|error| broken("catalog.db", &error))?;
+        let floor = settings.floor().await.map_err(|error| broken("catalog.db", &error))?;
+        let days = directory.days().map_err(|error| OpenError::Unwritable(directory.path.clone(), error.to_string()))?;
+        let mut world = World { seq: past.seq, ..World::default() };
+        for day in days {
+            world.days.insert(day, Day::new(Arc::new(DayFile::new(day, directory.path.join(directory::day_file(day))))));
+        }
+        let core = Arc::new(Core {
+            shared: Arc::default(),
+            world: RwLock::new(Arc::new(world)),
+            known: Mutex::new(Known::new(past.seq + 1)),
+            ledger: Mutex::new(past.ledger),
+            unsealed: Mutex::default(),
+            tail_spans: AtomicUsize::new(0),
+            next_seq: AtomicU64::new(past.seq),
+            sealed: AtomicU64::new(past.rows.first().map_or(past.seq, |(_, _)| 0)),
+            gate: tokio::sync::Mutex::default(),
+            seal_now: Notify::new(),
+            sealed_some: Notify::new(),
+            floor: AtomicI64::new(floor),
+            again_floor: AtomicI64::new(i64::MIN),
+            halted: AtomicBool::new(false),
+            settings,
+            again: journal::readers(&intake),
+            figures: Figures::default(),
+            listeners: Mutex::default(),
+            warnings: Mutex::default(),
+            disk: Mutex::default(),
+            directory,
+            config,
+        });
+        replay::replay(&core, past.rows).await.map_err(|problem| OpenError::Broken(intake, problem.to_string()))?;
+        let (requests, receiver) = mpsc::channel(1024);
+        let (orders, ordered) = mpsc::channel(16);
+        let tasks = vec![tokio::spawn(intake::run(core.clone(), journal, receiver)), tokio::spawn(seal::run(core.clone(), ordered))];
+        let store = Sqlite {
+            core,
+            requests: Mutex::new(Some(requests)),
+            orders,
+            tasks: tokio::sync::Mutex::new(tasks),
+            in_flight: Arc::new(Semaphore::new(IN_FLIGHT as usize)),
+        };
+        Ok(Arc::new(store))
+    }
+
+    /// Tells the pages what listens where.
+    pub fn set_listeners(&self, listeners: Vec<Listener>) {
+        *lock(&self.core.listeners) = listeners;
+    }
+
+    /// Shows a warning on every page.
+    pub fn warn(&self, warning: impl Into<String>) {
+        let warning = warning.into();
+        let mut warnings = lock(&self.core.warnings);
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
+        }
+    }
+
+    /// Waits until everything accepted so far is in its day's file.
+    pub async fn settle(&self) {
+        let (done, wait) = oneshot::channel();
+        if self.orders.send(seal::Order::Settle(done)).await.is_ok() {
+            let _ = wait.await;
+        }
+    }
+
+    /// Drops the days that are past their time or past the space, now rather than within the hour.
+    pub async fn retain(&self) {
+        let (done, wait) = oneshot::channel();
+        if self.orders.send(seal::Order::Retain(done)).await.is_ok() {
+            let _ = wait.await;
+        }
+    }
+
+    /// Takes out what the store would have to drop at once or could never drop in time.
+    fn sift(&self, batch: &mut Batch) -> Vec<(&'static str, u64)> {
+        let floor = self.core.floor_day().saturating_mul(DAY);
+        let ceiling = self.core.now().saturating_add(AHEAD);
+        if batch.spans.iter().all(|span| floor <= span.start && span.start <= ceiling) {
+            return Vec::new();
+        }
+        let mut counts = [(BEFORE_FLOOR, 0), (TOO_FAR_AHEAD, 0)];
+        let spans = std::mem::take(&mut batch.spans);
+        for span in spans {
+            let which = match span.start {
+                start if start < floor => 0,
+                start if start > ceiling => 1,
+                _ => {
+                    batch.spans.push(span);
+                    continue;
+                }
+            };
+            counts[which].1 += 1;
+            let sample = format!(
+                "{} {} {} {} start {}",
+                span.trace_id,
+                span.span_id,
+                span.service(),
+                span.name,
+                model::time::Rfc3339(span.start)
+            );
+            batch.rejected.push(Rejected { signal: Signal::Traces, reason: counts[which].0, sample });
+        }
+        counts.into_iter().filter(|(_, count)| *count > 0).collect()
+    }
+}
+
+#[async_trait]
+impl Store for Sqlite {
+    async fn accept(&self, source: &'static str, mut batch: Batch, patience: Duration) -> Result<Accepted, Refused> {
+        let refused = self.sift(&mut batch);
+        let size = u32::try_from(batch.spans.len()).unwrap_or(IN_FLIGHT).clamp(1, IN_FLIGHT);
+        let permit = match tokio::time::timeout(patience, self.in_flight.clone().acquire_many_owned(size)).await {
+            Ok(Ok(permit)) => permit,
+            Ok(Err(_closed)) => return Err(Refused::Closed),
+            Err(_elapsed) => return Err(Refused::Busy { retry_after: Duration::from_secs(1) }),
+        };
+        let Some(requests) = lock(&self.requests).clone() else { return Err(Refused::Closed) };
+        let (answer, wait) = oneshot::channel();
+        let request = intake::Request { source, batch, refused, answer, permit };
+        if requests.send(request).await.is_err() {
+            return Err(Refused::Closed);
+        }
+        wait.await.unwrap_or(Err(Refused::Closed))
+    }
+
+    async fn remove_dataset(&self, dataset: &str) -> Result<u64, Problem> {
+        let (done, wait) = oneshot::channel();
+        let closed = || Problem::Unavailable("the store is closing".to_owned());
+        self.orders.send(seal::Order::Remove(dataset.to_owned(), done)).await.map_err(|_| closed())?;
+        wait.await.map_err(|_| closed())?
+    }
+
+    fn metrics(&self, to: &mut String) {
+        let core = &self.core;
+        let mut line = |name: &str, kind: &str, help: &str, value: f64| {
+            let _ = write!(to, "# HELP clew_{name} {help}\n# TYPE clew_{name} {kind}\nclew_{name} {value}\n");
+        };
+        let seconds = |nanos: &AtomicU64| nanos.load(Ordering::Relaxed) as f64 / 1e9;
+        let figures = &core.figures;
+        line("intake_commits_total", "counter", "Group commits to the intake.", figures.commits.load(Ordering::Relaxed) as f64);
+        line("intake_commit_seconds_total", "counter", "Time spent in intake commits, disk included.", seconds(&figures.commit_nanos));
+        line("intake_group_seconds_total", "counter", "Time from the start of a group to its commit.", seconds(&figures.group_nanos));
+        let in_flight = f64::from(IN_FLIGHT) - self.in_flight.available_permits() as f64;
+        line("intake_queue_spans", "gauge", "Spans received and not yet committed.", in_flight);
+        line("tail_spans", "gauge", "Spans committed and not yet sealed.", core.tail_spans.load(Ordering::Relaxed) as f64);
+        line("seals_total", "counter", "Times the tail was sealed into blocks.", figures.seals.load(Ordering::Relaxed) as f64);
+        line("seal_seconds_total", "counter", "Time spent sealing.", seconds(&figures.seal_nanos));
+        line("folds_total", "counter", "Times small blocks were folded into one.", figures.folds.load(Ordering::Relaxed) as f64);
+        line("disk_bytes", "gauge", "Bytes of the data directory.", core.disk_bytes() as f64);
+        to.push_str("# HELP clew_records_total Records by source, signal, fate and reason.\n# TYPE clew_records_total counter\n");
+        for (source, signal, fate, reason, count) in lock(&core.ledger).counts() {
+            let fate = fate.as_str();
+            let _ = writeln!(to, "clew_records_total{{source=\"{source}\",signal=\"{signal}\",fate=\"{fate}\",reason=\"{reason}\"}} {count}");
+        }
+    }
+
+    async fn close(&self) {
+        self.in_flight.close();
+        drop(lock(&self.requests).take());
+        let mut tasks = self.tasks.lock().await;
+        if tasks.is_empty() {
+            return;
+        }
+        let (sealer, intake) = (tasks.pop(), tasks.pop());
+        // The intake first: what it still commits is sealed by the closing sealer, and its rows go at the next start.
+        let (done, wait) = oneshot::channel();
+        if self.orders.send(seal::Order::Settle(done)).await.is_ok() {
+            let _ = wait.await;
+        }
+        if let Some(intake) = intake {
+            let _ = intake.await;
+        }
+        let _ = self.orders.send(seal::Order::Close).await;
+        if let Some(sealer) = sealer {
+            let _ = sealer.await;
+        }
+        self.core.again.close().await;
+        self.core.settings.close().await;
+    }
+}

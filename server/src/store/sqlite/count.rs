@@ -1,0 +1,206 @@
+//! Totals, histograms, facets and aggregates: what has to look at everything that matches, as far as the deadline allows.
+
+use super::search::steps;
+use super::view::{SUMMARY_COLUMNS, View, summaries_in};
+use super::world::Block;
+use crate::store::block::Plan;
+use crate::store::block::facet::FacetCounts;
+use crate::store::block::stats::StatsGroups;
+use futures::stream::StreamExt;
+use model::id::TraceId;
+use model::port::{Ask, Bucket, Count, Facet, Problem, SpanSearch, Table, TraceSearch};
+use model::query::ast::{Key, Stats};
+use model::time::{Nanos, Range, day_of};
+use rustc_hash::FxHashMap;
+use std::sync::{Arc, Mutex};
+
+/// Counts traces by start.
+struct Tally {
+    range: Range,
+    step: i128,
+    count: Count,
+}
+
+impl Tally {
+    fn new(range: Range, buckets: u32) -> Tally {
+        let (start, end) = (i128::from(range.start), i128::from(range.end));
+        let step = ((end - start).max(1) + i128::from(buckets.max(1)) - 1) / i128::from(buckets.max(1));
+        let bucket = |n: i128| Bucket { start: (start + n * step).min(i128::from(i64::MAX)) as i64, traces: 0, errors: 0 };
+        let histogram = (0..i128::from(buckets)).map(bucket).collect();
+        Tally { range, step, count: Count { traces: 0, errors: 0, exact: true, histogram } }
+    }
+
+    fn add(&mut self, start: Nanos, failed: bool) {
+        self.count.traces += 1;
+        self.count.errors += u64::from(failed);
+        let place = (i128::from(start) - i128::from(self.range.start)) / self.step;
+        if let Some(bucket) = usize::try_from(place).ok().and_then(|place| self.count.histogram.get_mut(place)) {
+            bucket.traces += 1;
+            bucket.errors += u64::from(failed);
+        }
+    }
+}
+
+impl View {
+    /// See `Reader::count`.
+    pub async fn count(&self, ask: &Ask, search: &TraceSearch, buckets: u32) -> Result<Count, Problem> {
+        let plan = Arc::new(Plan::new(&search.query)?);
+        let range = search.range;
+        let mut tally = Tally::new(range, buckets);
+        let blocks = self.blocks_since(range.start).await?;
+        if plan.is_unfiltered() {
+            self.count_every(ask, blocks, &mut tally).await?;
+            return Ok(tally.count);
+        }
+        let mut traces: FxHashMap<TraceId, (Nanos, bool)> = FxHashMap::default();
+        let blocks = self.searchable(range, &plan, blocks);
+        let mut results = std::pin::pin!(steps(ask, blocks, |chunk| self.find(&plan, chunk)));
+        while let Some(found) = results.next().await.transpose()? {
+            let Some(found) = found else {
+                tally.count.exact = false;
+                break;
+            };
+            for one in found {
+                if range.contains(one.summary.start) && one.summary.first_seq <= self.as_of {
+                    traces.insert(one.hit.trace_id, (one.summary.start, one.summary.errors > 0));
+                }
+            }
+        }
+        traces.values().for_each(|(start, failed)| tally.add(*start, *failed));
+        Ok(tally.count)
+    }
+
+    async fn count_every(&self, ask: &Ask, blocks: Vec<Arc<Block>>, tally: &mut Tally) -> Result<(), Problem> {
+        let range = tally.range;
+        let hidden = Arc::new(self.hidden(ask, &blocks).await?);
+        let shown = {
+            let (hidden, as_of) = (hidden.clone(), self.as_of);
+            move |id: &TraceId, start: Nanos, spans: u32, first_seq: u64| {
+                range.contains(start) && first_seq <= as_of && hidden.get(id).copied().unwrap_or(0) < spans
+            }
+        };
+        for (summary, _) in self.world.newest().values() {
+            if shown(&summary.trace_id, summary.start, summary.spans, summary.first_seq) {
+                tally.add(summary.start, summary.errors > 0);
+            }
+        }
+        let mut blocks = blocks;
+        blocks.retain(|block| {
+            let bounds = block.meta.summary_start;
+            !block.is_tail() && block.live_summaries() > 0 && range.touches(bounds.min, bounds.max)
+        });
+        let shown = &shown;
+        let step = |chunk: Vec<Arc<Block>>| async move {
+            let columns = self.fetch(&chunk, |_| SUMMARY_COLUMNS.to_vec()).await?;
+            let (view, shown) = (self.clone(), shown.clone());
+            let read = move || {
+                let newest = view.world.newest();
+                let each = chunk.iter().zip(&columns).flat_map(|(block, columns)| summaries_in(&view.shared, block, columns));
+                each.filter(|(_, one)| shown(&one.trace_id, one.start, one.spans, one.first_seq) && !newest.contains_key(&one.trace_id))
+                    .map(|(_, one)| (one.start, one.errors > 0))
+                    .collect::<Vec<_>>()
+            };
+            self.shared.compute(read).await
+        };
+        let mut results = std::pin::pin!(steps(ask, blocks, step));
+        while let Some(counted) = results.next().await.transpose()? {
+            match counted {
+                Some(counted) => counted.into_iter().for_each(|(start, failed)| tally.add(start, failed)),
+                None => {
+                    tally.count.exact = false;
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Blocks with spans that start in `range`.
+    pub async fn blocks_in(&self, range: Range) -> Result<Vec<Arc<Block>>, Problem> {
+        let (first, last) = (day_of(range.start), day_of(range.end));
+        let mut blocks = self.blocks(|day| first <= day && day <= last).await?;
+        blocks.retain(|block| block.meta.touches(range.start, range.end) && block.live() > 0);
+        Ok(blocks)
+    }
+
+    /// See `Reader::facets`.
+    pub async fn facets(&self, ask: &Ask, search: &SpanSearch, keys: &[(String, Key)], limit: u32) -> Result<Vec<Facet>, Problem> {
+        let empty = || -> Vec<FacetCounts> { keys.iter().map(|(label, key)| FacetCounts::new(label.clone(), key.clone())).collect() };
+        let keys = keys.to_vec();
+        let make = Arc::new(move || -> Vec<FacetCounts> {
+            keys.iter().map(|(label, key)| FacetCounts::new(label.clone(), key.clone())).collect()
+        });
+        let mut all = empty();
+        let columns = |block: &Block| empty().iter().flat_map(|facet| facet.columns(&block.meta)).collect();
+        let counted = self.fold_spans(ask, search, columns, make, |facets, block, columns, rows| {
+            facets.iter_mut().try_for_each(|facet| facet.add(&block.meta, columns, rows))
+        });
+        let exact = counted.await?.drain(&mut |facets: Vec<FacetCounts>| all.iter_mut().zip(facets).for_each(|(all, one)| all.merge(one)));
+        Ok(all.into_iter().map(|facet| facet.finish(limit, exact)).collect())
+    }
+
+    /// See `Reader::stats`.
+    pub async fn stats(&self, ask: &Ask, search: &SpanSearch, stats: &Stats) -> Result<Table, Problem> {
+        let mut all = StatsGroups::new(stats);
+        let empty = StatsGroups::new(stats);
+        let stats = stats.clone();
+        let make = Arc::new(move || StatsGroups::new(&stats));
+        let counted = self.fold_spans(ask, search, |block| empty.columns(&block.meta), make, |groups, block, columns, rows| {
+            groups.add(&block.meta, columns, rows)
+        });
+        let exact = counted.await?.drain(&mut |groups: StatsGroups| all.merge(groups));
+        Ok(all.finish(exact))
+    }
+
+    /// One accumulator per chunk of blocks over the matching spans.
+    async fn fold_spans<A: Send + 'static>(
+        &self,
+        ask: &Ask,
+        search: &SpanSearch,
+        extra: impl Fn(&Block) -> Vec<u16> + Send + Sync,
+        make: Arc<dyn Fn() -> A + Send + Sync>,
+        add: impl Fn(&mut A, &Block, &crate::store::block::Columns, &crate::store::block::Bitmap) -> Result<(), crate::store::block::Corrupt>
+        + Send
+        + Sync
+        + Copy
+        + 'static,
+    ) -> Result<Partial<A>, Problem> {
+        let plan = Arc::new(Plan::new(&search.query)?);
+        let blocks = self.blocks_in(search.range).await?;
+        let (plan, extra, make) = (&plan, &extra, &make);
+        let step = |chunk: Vec<Arc<Block>>| async move {
+            let sum = Arc::new(Mutex::new(make()));
+            let into = sum.clone();
+            self.select(plan, search.range, chunk, extra, move |block, columns, rows| {
+                add(&mut super::day::lock(&into), block, columns, rows)
+            })
+            .await?;
+            Ok(Arc::into_inner(sum).map(|sum| sum.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner())))
+        };
+        let mut partial = Partial { sums: Vec::new(), exact: true };
+        let mut results = std::pin::pin!(steps(ask, blocks, step));
+        while let Some(sum) = results.next().await.transpose()? {
+            match sum {
+                Some(sum) => partial.sums.extend(sum),
+                None => {
+                    partial.exact = false;
+                    break;
+                }
+            }
+        }
+        Ok(partial)
+    }
+}
+
+/// The accumulators of a scan, and whether it saw everything.
+struct Partial<A> {
+    sums: Vec<A>,
+    exact: bool,
+}
+
+impl<A> Partial<A> {
+    fn drain(self, merge: &mut dyn FnMut(A)) -> bool {
+        self.sums.into_iter().for_each(merge);
+        self.exact
+    }
+}

@@ -1,0 +1,442 @@
+//! The intake: one task that takes what arrived since its last commit, gives every span its `seq`, drops those that were here
+//! before, commits, publishes the new tail and then answers. Waiting for the disk is what makes groups: the busier, the larger.
+
+use super::Core;
+use super::day::lock;
+use super::journal::{Again, Commit, Journal};
+use super::known::KnownTrace;
+use super::ledger::Fate;
+use super::lookup;
+use super::view::{At, View};
+use super::world::{Block, Place};
+use crate::ingest::{Batch, Signal};
+use crate::store::block::{self, Encoded, MAX_SPANS};
+use crate::store::{Accepted, Refused};
+use model::id::{SpanId, TraceId};
+use model::port::Problem;
+use model::span::Span;
+use model::time::day_of;
+use model::trace::Summary;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+
+/// Spans of one group commit; a single larger request is still one.
+const GROUP: usize = MAX_SPANS;
+/// Unsealed spans in memory at which the intake waits for the sealer.
+const TAIL: usize = 16 * MAX_SPANS;
+
+/// One call of `accept`.
+pub struct Request {
+    pub source: &'static str,
+    pub batch: Batch,
+    /// What `accept` itself would not take, already in `batch.rejected`.
+    pub refused: Vec<(&'static str, u64)>,
+    pub answer: oneshot::Sender<Result<Accepted, Refused>>,
+    pub permit: OwnedSemaphorePermit,
+}
+
+/// Runs until every sender of `requests` is gone, then closes the journal.
+pub async fn run(core: Arc<Core>, mut journal: Journal, mut requests: mpsc::Receiver<Request>) {
+    let mut forgotten = 0;
+    loop {
+        let first = match tokio::time::timeout(Duration::from_secs(1), requests.recv()).await {
+            Ok(Some(first)) => first,
+            Ok(None) => break,
+            Err(_idle) => {
+                tidy(&core, &mut journal, &mut forgotten).await;
+                continue;
+            }
+        };
+        while core.tail_spans.load(Ordering::Relaxed) > TAIL && !requests.is_closed() {
+            core.seal_now.notify_one();
+            let _ = tokio::time::timeout(Duration::from_millis(20), core.sealed_some.notified()).await;
+        }
+        let mut count = first.batch.spans.len();
+        let mut group = vec![first];
+        while count < GROUP
+            && let Ok(request) = requests.try_recv()
+        {
+            count += request.batch.spans.len();
+            group.push(request);
+        }
+        let _gate = core.gate.lock().await;
+        let mut answers = Vec::with_capacity(group.len());
+        match commit(&core, &mut journal, &mut forgotten, group, &mut answers).await {
+            Ok(accepted) => answers.into_iter().zip(accepted).for_each(|((answer, _permit), accepted)| drop(answer.send(Ok(accepted)))),
+            Err(problem) => {
+                tracing::error!("the intake could not commit: {problem}");
+                answers.into_iter().for_each(|(answer, _permit)| drop(answer.send(Err(Refused::Closed))));
+            }
+        }
+    }
+    tidy(&core, &mut journal, &mut forgotten).await;
+    if let Err(error) = journal.close().await {
+        tracing::warn!("closing the intake: {error}");
+    }
+}
+
+/// Removes rows that are sealed, when nothing arrives that would do it in passing.
+async fn tidy(core: &Core, journal: &mut Journal, forgotten: &mut u64) {
+    let sealed = core.sealed.load(Ordering::Acquire);
+    if sealed > *forgotten {
+        let seq = core.next_seq.load(Ordering::Relaxed);
+        match journal.commit(&Commit { seq, sealed, ..Commit::default() }).await {
+            Ok(()) => *forgotten = sealed,
+            Err(error) => tracing::error!("the intake could not be tidied: {error}"),
+        }
+    }
+    let floor = core.floor_day();
+    if core.again_floor.swap(floor, Ordering::Relaxed) < floor
+        && let Err(error) = journal.forget_before(floor).await
+    {
+        tracing::error!("the intake could not be tidied: {error}");
+    }
+}
+
+type Answer = (oneshot::Sender<Result<Accepted, Refused>>, OwnedSemaphorePermit);
+
+async fn commit(
+    core: &Arc<Core>,
+    journal: &mut Journal,
+    forgotten: &mut u64,
+    group: Vec<Request>,
+    answers: &mut Vec<Answer>,
+) -> Result<Vec<Accepted>, Problem> {
+    let began = Instant::now();
+    let now = core.now();
+    let mut spans = Vec::with_capacity(group.iter().map(|request| request.batch.spans.len()).sum());
+    let mut requests = Vec::with_capacity(group.len());
+    let mut ledger = lock(&core.ledger).clone();
+    let mut seq = core.next_seq.load(Ordering::Relaxed);
+    let first_seq = seq + 1;
+    for request in group {
+        answers.push((request.answer, request.permit));
+        let Batch { spans: batch, rejected, dropped } = request.batch;
+        ledger.count(request.source, Signal::Traces, Fate::Received, "", batch.len() as u64, now);
+        for rejected in rejected {
+            ledger.count(request.source, rejected.signal, Fate::Received, "", 1, now);
+            ledger.count(request.source, rejected.signal, Fate::Rejected, rejected.reason, 1, now);
+            ledger.sample(request.source, rejected, now);
+        }
+        for (signal, reason, count) in dropped {
+            ledger.count(request.source, signal, Fate::Received, "", count, now);
+            ledger.count(request.source, signal, Fate::Dropped, reason, count, now);
+        }
+        requests.push((request.source, batch.len(), request.refused));
+        for mut span in batch {
+            seq += 1;
+            span.envelope.seq = seq;
+            spans.push(span);
+        }
+    }
+    let digested = digest(core, spans, first_seq).await?;
+
+    let mut accepted = Vec::with_capacity(requests.len());
+    let mut fates = digested.fates.iter();
+    for (source, count, refused) in requests {
+        let mut stored = 0;
+        let mut again = [0u64; 2];
+        for fate in fates.by_ref().take(count) {
+            match fate {
+                Fate::Duplicate => again[0] += 1,
+                Fate::Conflict => again[1] += 1,
+                _ => stored += 1,
+            }
+        }
+        ledger.count(source, Signal::Traces, Fate::Stored, "", stored, now);
+        ledger.count(source, Signal::Traces, Fate::Duplicate, "", again[0], now);
+        ledger.count(source, Signal::Traces, Fate::Conflict, "", again[1], now);
+        accepted.push(Accepted { stored, rejected: refused });
+    }
+
+    let chunks = encode(digested.spans).await?;
+    let (counts, samples) = ledger.take_changes();
+    let sealed = core.sealed.load(Ordering::Acquire);
+    let commit = Commit {
+        rows: chunks.iter().map(|chunk| (chunk.last_seq, chunk.blob.clone())).collect(),
+        seq,
+        again: digested.again,
+        counts: &counts,
+        samples: &samples,
+        sealed: if sealed > *forgotten { sealed } else { 0 },
+    };
+    let committing = Instant::now();
+    journal.commit(&commit).await.map_err(super::view::unavailable)?;
+    core.figures.commit(committing.elapsed(), began.elapsed());
+    *forgotten = sealed.max(*forgotten);
+    *lock(&core.ledger) = ledger;
+    core.next_seq.store(seq, Ordering::Relaxed);
+    publish(core, chunks, digested.traces, seq);
+    Ok(accepted)
+}
+
+/// What a group becomes.
+pub struct Digested {
+    /// For every span in order: stored, duplicate or conflict.
+    pub fates: Vec<Fate>,
+    /// Those to store.
+    pub spans: Vec<Span>,
+    /// Their traces, with the new summaries.
+    pub traces: Vec<Touched>,
+    pub again: Vec<(TraceId, Again)>,
+}
+
+/// A trace that a commit changed.
+pub struct Touched {
+    pub summary: Arc<Summary>,
+    pub sealed: Vec<At>,
+}
+
+/// Applies span identity in `seq` order and brings the summaries up to date.
+async fn digest(core: &Arc<Core>, spans: Vec<Span>, first_seq: u64) -> Result<Digested, Problem> {
+    let view = core.view(None);
+    let mut before: FxHashMap<TraceId, Option<KnownTrace>> = FxHashMap::default();
+    let mut unknown: Vec<(TraceId, i64)> = Vec::new();
+    {
+        let known = lock(&core.known);
+        for span in &spans {
+            before.entry(span.trace_id).or_insert_with(|| {
+                let trace = known.trace(span.trace_id).cloned();
+                if trace.is_none() {
+                    unknown.push((span.trace_id, day_of(span.start)));
+                }
+                trace
+            });
+        }
+    }
+    for (id, found) in stored_traces(&view, &unknown).await? {
+        before.insert(id, Some(found));
+    }
+
+    let mut doubtful: FxHashSet<usize> = FxHashSet::default();
+    {
+        let mut known = lock(&core.known);
+        known.begin(first_seq);
+        let since = known.since();
+        for (at, span) in spans.iter().enumerate() {
+            let trace = before.get(&span.trace_id).and_then(Option::as_ref);
+            let seen = known.add_span(span.trace_id, span.span_id, trace.is_none());
+            if seen || trace.is_some_and(|trace| trace.summary.first_seq < since) {
+                doubtful.insert(at);
+            }
+        }
+    }
+    let mut digested =
+        Digested { fates: vec![Fate::Stored; spans.len()], spans: Vec::with_capacity(spans.len()), traces: Vec::new(), again: Vec::new() };
+    if !doubtful.is_empty() {
+        compare(&view, &spans, &doubtful, &mut digested).await?;
+    }
+
+    let mut summaries: FxHashMap<TraceId, Summary> = FxHashMap::default();
+    for (span, fate) in spans.into_iter().zip(&digested.fates) {
+        if *fate != Fate::Stored {
+            continue;
+        }
+        match summaries.entry(span.trace_id) {
+            std::collections::hash_map::Entry::Occupied(mut summary) => summary.get_mut().absorb(&span),
+            std::collections::hash_map::Entry::Vacant(vacant) => match before.get(&span.trace_id).and_then(Option::as_ref) {
+                Some(known) => vacant.insert((*known.summary).clone()).absorb(&span),
+                None => drop(vacant.insert(Summary::new(&span))),
+            },
+        }
+        digested.spans.push(span);
+    }
+    digested.traces.extend(summaries.into_iter().map(|(id, summary)| {
+        let sealed = before.remove(&id).flatten().map(|known| known.sealed).unwrap_or_default();
+        Touched { summary: Arc::new(summary), sealed }
+    }));
+    Ok(digested)
+}
+
+/// What the sealed blocks of the day (and its neighbours) know of these traces.
+async fn stored_traces(view: &View, unknown: &[(TraceId, i64)]) -> Result<Vec<(TraceId, KnownTrace)>, Problem> {
+    let days: FxHashSet<i64> = unknown.iter().flat_map(|(_, day)| day - 1..=day + 1).collect();
+    let mut maybe: Vec<TraceId> = Vec::new();
+    for (number, day) in view.world.days.iter().filter(|(number, _)| days.contains(number)) {
+        let runs = &day.load().await.map_err(super::view::unavailable)?.runs;
+        let open = lock(&day.file.open_hashes);
+        for (id, of) in unknown {
+            let hash = lookup::hash(*id);
+            if (of - number).abs() <= 1 && (open.contains(&hash) || runs.iter().any(|run| run.filter.may_have(hash))) {
+                maybe.push(*id);
+            }
+        }
+    }
+    maybe.sort_unstable();
+    maybe.dedup();
+    let found = view.sealed_summaries(&maybe, |day| days.contains(&day)).await?;
+    Ok(found
+        .into_iter()
+        .filter_map(|(id, sealed)| {
+            let (_, seq, summary) = sealed.iter().max_by_key(|(_, seq, summary)| (*seq, summary.spans))?;
+            let (summary, seq) = (summary.clone(), *seq);
+            Some((id, KnownTrace { summary, seq, sealed: sealed.into_iter().map(|(at, _, _)| at).collect() }))
+        })
+        .collect())
+}
+
+/// Decides for each doubtful span whether it was here before, in this group or in the store.
+async fn compare(view: &View, spans: &[Span], doubtful: &FxHashSet<usize>, digested: &mut Digested) -> Result<(), Problem> {
+    let mut traces: Vec<TraceId> = doubtful.iter().map(|at| spans[*at].trace_id).collect();
+    traces.sort_unstable();
+    traces.dedup();
+    let mut days: FxHashSet<i64> = FxHashSet::default();
+    for id in &traces {
+        // A conflicting span may claim any time; the first of its id is near the rest of its trace.
+        days.extend(spans.iter().filter(|span| span.trace_id == *id).map(|span| day_of(span.start)).flat_map(|day| day - 1..=day + 1));
+    }
+    let stored = view.spans_of(&traces, |day| days.contains(&day)).await?;
+    let mut first: FxHashMap<(TraceId, SpanId), &Span> =
+        stored.values().flatten().map(|span| ((span.trace_id, span.span_id), span)).collect();
+    let mut again: FxHashMap<TraceId, Again> = FxHashMap::default();
+    for (at, span) in spans.iter().enumerate() {
+        match first.entry((span.trace_id, span.span_id)) {
+            std::collections::hash_map::Entry::Vacant(vacant) => drop(vacant.insert(span)),
+            std::collections::hash_map::Entry::Occupied(earlier) => {
+                let again = again.entry(span.trace_id).or_insert(Again { day: day_of(span.start), ..Again::default() });
+                digested.fates[at] = if same(earlier.get(), span) {
+                    again.duplicates += 1;
+                    Fate::Duplicate
+                } else {
+                    again.conflicts += 1;
+                    Fate::Conflict
+                };
+            }
+        }
+    }
+    digested.again = again.into_iter().collect();
+    Ok(())
+}
+
+/// Whether two spans have the same content; how and when they arrived does not matter, nor the order of attributes.
+fn same(a: &Span, b: &Span) -> bool {
+    let plain = |span: &Span| {
+        let mut span = span.clone();
+        span.attributes.sort_by(|a, b| a.0.cmp(&b.0));
+        // Debug text, so that a NaN equals itself.
+        format!("{:?}", (span.parent_id, span.trace_state, span.flags, span.name, span.kind, span.start, span.duration_ns, span.status))
+            + &format!("{:?}", (span.status_message, span.attributes, span.events, span.links, span.dropped, span.origin))
+    };
+    plain(a) == plain(b)
+}
+
+/// A part of a commit: at most [`MAX_SPANS`] spans.
+pub struct Chunk {
+    pub spans: Vec<Span>,
+    pub encoded: Encoded,
+    pub blob: Vec<u8>,
+    pub last_seq: u64,
+    pub hashes: Vec<u64>,
+    pub datasets: Vec<Arc<str>>,
+}
+
+/// Encodes beside the async threads.
+pub async fn encode(spans: Vec<Span>) -> Result<Vec<Chunk>, Problem> {
+    if spans.is_empty() {
+        return Ok(Vec::new());
+    }
+    let work = move || {
+        let mut rest = spans;
+        let mut chunks = Vec::with_capacity(rest.len().div_ceil(MAX_SPANS));
+        while !rest.is_empty() {
+            let later = rest.split_off(rest.len().min(MAX_SPANS));
+            let spans = std::mem::replace(&mut rest, later);
+            let encoded = block::encode(&spans, &[]);
+            chunks.push(Chunk {
+                blob: encoded.to_blob(),
+                encoded,
+                last_seq: spans.iter().map(|span| span.envelope.seq).max().unwrap_or(0),
+                hashes: hashes(&spans, &[]),
+                datasets: datasets(&spans),
+                spans,
+            });
+        }
+        chunks
+    };
+    tokio::task::spawn_blocking(work).await.map_err(super::view::unavailable)
+}
+
+/// The look-up hashes of a block: its traces, and traces its spans link to. Sorted, each once.
+pub fn hashes(spans: &[Span], summaries: &[Summary]) -> Vec<u64> {
+    let mut hashes = Vec::new();
+    let mut last = None;
+    for span in spans {
+        if last != Some(span.trace_id) {
+            last = Some(span.trace_id);
+            hashes.push(lookup::hash(span.trace_id));
+        }
+        hashes.extend(span.links.iter().map(|link| lookup::link_hash(link.trace_id)));
+    }
+    hashes.extend(summaries.iter().map(|summary| lookup::hash(summary.trace_id)));
+    hashes.sort_unstable();
+    hashes.dedup();
+    hashes
+}
+
+/// The distinct datasets of some spans, but the empty one.
+pub fn datasets(spans: &[Span]) -> Vec<Arc<str>> {
+    let mut datasets: Vec<Arc<str>> = Vec::new();
+    for span in spans {
+        let dataset = &span.envelope.dataset;
+        if !dataset.is_empty() && !datasets.contains(dataset) {
+            datasets.push(dataset.clone());
+        }
+    }
+    datasets.sort_unstable();
+    datasets
+}
+
+/// Makes a commit visible: the tail, the known traces, the spans to seal.
+pub fn publish(core: &Core, chunks: Vec<Chunk>, traces: Vec<Touched>, seq: u64) {
+    let sealed = core.sealed.load(Ordering::Acquire);
+    let summaries: Vec<Arc<Summary>> = traces.iter().map(|touched| touched.summary.clone()).collect();
+    {
+        let mut known = lock(&core.known);
+        for Touched { summary, sealed: at } in traces {
+            known.set_trace(summary.trace_id, KnownTrace { summary, seq, sealed: at }, sealed);
+        }
+    }
+    let last = chunks.len().saturating_sub(1);
+    let mut summaries = Some(summaries);
+    let mut blocks = Vec::with_capacity(chunks.len());
+    let mut spans = Vec::with_capacity(chunks.len());
+    for (at, mut chunk) in chunks.into_iter().enumerate() {
+        // The last block of the commit has all its summaries, so the look-up must find it for all its traces.
+        let summaries = if at == last { summaries.take().unwrap_or_default() } else { Vec::new() };
+        chunk.hashes.extend(summaries.iter().map(|summary| lookup::hash(summary.trace_id)));
+        chunk.hashes.sort_unstable();
+        chunk.hashes.dedup();
+        core.tail_spans.fetch_add(chunk.spans.len(), Ordering::Relaxed);
+        spans.push((chunk.last_seq, chunk.spans));
+        blocks.push(Arc::new(Block {
+            place: Place::Tail { columns: chunk.encoded.columns, summaries },
+            meta: Arc::new(chunk.encoded.meta),
+            dead: None,
+            summary_dead: None,
+            summary_seq: seq,
+            datasets: chunk.datasets,
+            hashes: Some(chunk.hashes.into()),
+        }));
+    }
+    let any = !blocks.is_empty();
+    core.change(|world| {
+        // Under the same lock: the sealer takes both or neither.
+        lock(&core.unsealed).extend(spans);
+        world.tail.append(&mut blocks);
+        world.seq = world.seq.max(seq);
+    });
+    if any && core.tail_spans.load(Ordering::Relaxed) >= super::seal::SEAL_AT {
+        core.seal_now.notify_one();
+    }
+}
+
+impl Chunk {
+    /// Carries summaries only.
+    pub fn empty(seq: u64) -> Chunk {
+        let encoded = block::encode(&[], &[]);
+        Chunk { spans: Vec::new(), encoded, blob: Vec::new(), last_seq: seq, hashes: Vec::new(), datasets: Vec::new() }
+    }
+}

@@ -1,0 +1,119 @@
+//! The port's reads, and the small ones in full: one trace, links to it, keys, services, ledger, instance.
+
+use super::day::lock;
+use super::view::unavailable;
+use super::{Sqlite, journal, lookup};
+use crate::store::block::meta::Kind;
+use async_trait::async_trait;
+use model::id::TraceId;
+use model::port::*;
+use model::query::ast::{Key, Scope, Stats};
+use model::span::Span;
+use model::time::{Nanos, Range};
+use model::trace::Trace;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The dataset of `clew demo`.
+const DEMO: &str = "clew-demo";
+
+#[async_trait]
+impl Reader for Sqlite {
+    async fn traces(&self, ask: &Ask, search: &TraceSearch) -> Result<Page<TraceRow>, Problem> {
+        let as_of = ask.as_of.or(search.cursor.map(|cursor| cursor.as_of));
+        self.core.view(as_of).page(ask, search).await
+    }
+
+    async fn count(&self, ask: &Ask, search: &TraceSearch, buckets: u32) -> Result<Count, Problem> {
+        self.core.view(ask.as_of).count(ask, search, buckets).await
+    }
+
+    async fn facets(&self, ask: &Ask, search: &SpanSearch, keys: &[(String, Key)], limit: u32) -> Result<Vec<Facet>, Problem> {
+        self.core.view(ask.as_of).facets(ask, search, keys, limit).await
+    }
+
+    async fn stats(&self, ask: &Ask, search: &SpanSearch, stats: &Stats) -> Result<Table, Problem> {
+        self.core.view(ask.as_of).stats(ask, search, stats).await
+    }
+
+    async fn trace(&self, ask: &Ask, id: TraceId) -> Result<Trace, Problem> {
+        let view = self.core.view(ask.as_of);
+        let mut spans: Vec<Span> = view.spans_of(&[id], |_| true).await?.remove(&id).unwrap_or_default();
+        let Some(last_received) = spans.iter().map(|span| span.envelope.received_at).max() else {
+            return Err(Problem::NotFound("trace"));
+        };
+        spans.sort_unstable_by_key(|span| (span.start, span.span_id));
+        let (duplicates, conflicts) = journal::again(&self.core.again, id).await.map_err(unavailable)?;
+        Ok(Trace { trace_id: id, spans, duplicates, conflicts, last_received })
+    }
+
+    async fn links_to(&self, ask: &Ask, id: TraceId) -> Result<Vec<BackLink>, Problem> {
+        let links = self.core.view(ask.as_of).links_to(id).await?;
+        Ok(links.into_iter().map(|(trace_id, span_id, to)| BackLink { trace_id, span_id, to }).collect())
+    }
+
+    async fn keys(&self, ask: &Ask, range: Range, prefix: &str, limit: u32) -> Result<Vec<KeyHint>, Problem> {
+        let blocks = self.core.view(ask.as_of).blocks_in(range).await?;
+        let mut kinds: BTreeMap<String, BTreeSet<&'static str>> = BTreeMap::new();
+        for column in blocks.iter().flat_map(|block| &block.meta.directory) {
+            let kind = match column.kind {
+                Kind::Text | Kind::Other => "text",
+                Kind::Int | Kind::Float => "number",
+                Kind::Bool => "boolean",
+            };
+            let written = match column.scope {
+                Scope::Event => format!("event.{}", column.key),
+                _ => column.key.to_string(),
+            };
+            if written.starts_with(prefix) {
+                kinds.entry(written).or_default().insert(kind);
+            }
+        }
+        let hint = |(key, kinds): (String, BTreeSet<&str>)| KeyHint { key, kind: kinds.into_iter().collect::<Vec<_>>().join("|") };
+        Ok(kinds.into_iter().take(limit as usize).map(hint).collect())
+    }
+
+    async fn services(&self, ask: &Ask, range: Range) -> Result<Vec<String>, Problem> {
+        let blocks = self.core.view(ask.as_of).blocks_in(range).await?;
+        let services: BTreeSet<&str> = blocks.iter().flat_map(|block| block.meta.services.iter().map(|service| &**service)).collect();
+        Ok(services.into_iter().map(str::to_owned).collect())
+    }
+
+    async fn ledger(&self) -> Result<Vec<LedgerRow>, Problem> {
+        Ok(lock(&self.core.ledger).rows())
+    }
+
+    async fn instance(&self) -> Result<Instance, Problem> {
+        let blocks = self.core.view(None).blocks(|_| true).await?;
+        let mut warnings = lock(&self.core.warnings).clone();
+        warnings.extend(self.core.shared.broken());
+        Ok(Instance {
+            listeners: lock(&self.core.listeners).clone(),
+            warnings,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            retention_days: self.core.config.retention_days,
+            disk_bytes: self.core.disk_bytes(),
+            spans: blocks.iter().map(|block| block.live() as u64).sum(),
+            has_demo: blocks.iter().any(|block| block.live() > 0 && block.datasets.iter().any(|name| &**name == DEMO)),
+        })
+    }
+
+    fn now(&self) -> Nanos {
+        self.core.now()
+    }
+}
+
+impl super::view::View {
+    /// (trace, span, linked span) of every link to a span of this trace, sorted.
+    async fn links_to(&self, id: TraceId) -> Result<BTreeSet<(TraceId, model::id::SpanId, model::id::SpanId)>, Problem> {
+        let candidates = self.candidates(&[id], lookup::link_hash, |_| true).await?;
+        let mut links = BTreeSet::new();
+        for chunk in candidates.chunks(8) {
+            let blocks: Vec<_> = chunk.iter().map(|(block, _)| block.clone()).collect();
+            for span in self.whole(&blocks).await? {
+                let to_it = span.links.iter().filter(|link| link.trace_id == id);
+                links.extend(to_it.map(|link| (span.trace_id, span.span_id, link.span_id)));
+            }
+        }
+        Ok(links)
+    }
+}

@@ -1,0 +1,82 @@
+//! At the start: what the intake has and the day files have not, because the end was abrupt, becomes the tail again. Summaries of
+//! the traces concerned are made anew from the spans, so a seal that was cut off between two days heals.
+
+use super::Core;
+use super::day::lock;
+use super::intake::{self, Touched};
+use super::view::{summary_of, unavailable};
+use crate::store::block::{self, Encoded};
+use model::id::TraceId;
+use model::port::Problem;
+use model::span::Span;
+use model::time::day_of;
+use model::trace::Summary;
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Takes up the rows of the intake. A row that cannot be read is reported and passed over.
+pub async fn replay(core: &Arc<Core>, rows: Vec<(u64, Vec<u8>)>) -> Result<(), Problem> {
+    let Some(upto) = rows.iter().map(|(seq, _)| *seq).max() else { return Ok(()) };
+    let mut spans: Vec<Span> = Vec::new();
+    for (seq, blob) in rows {
+        let read = Encoded::from_blob(&blob).and_then(|encoded| block::spans(&encoded.meta, &encoded.columns, None));
+        match read {
+            Ok(read) => spans.extend(read),
+            Err(corrupt) => tracing::error!(seq, "an intake row cannot be read: {corrupt}"),
+        }
+    }
+    let floor = core.floor_day();
+    let mut cursors: FxHashMap<i64, u64> = FxHashMap::default();
+    for span in &spans {
+        let number = day_of(span.start);
+        if let std::collections::hash_map::Entry::Vacant(vacant) = cursors.entry(number) {
+            vacant.insert(core.day(number).file.cursor().await.map_err(unavailable)?);
+        }
+    }
+    let mut touched: Vec<TraceId> = spans.iter().map(|span| span.trace_id).collect();
+    touched.sort_unstable();
+    touched.dedup();
+    spans.retain(|span| {
+        let number = day_of(span.start);
+        number >= floor && span.envelope.seq > cursors.get(&number).copied().unwrap_or(0)
+    });
+    spans.sort_by_key(|span| span.envelope.seq);
+
+    let view = core.view(None);
+    let stored = view.spans_of(&touched, |_| true).await?;
+    let mut sealed = view.sealed_summaries(&touched, |_| true).await?;
+    let mut summaries: FxHashMap<TraceId, Summary> =
+        stored.iter().filter_map(|(id, spans)| Some((*id, summary_of(spans)?))).collect();
+    let mut again: FxHashMap<TraceId, bool> = FxHashMap::default();
+    for span in &spans {
+        summaries.entry(span.trace_id).and_modify(|summary| summary.absorb(span)).or_insert_with(|| Summary::new(span));
+        again.insert(span.trace_id, true);
+    }
+    let traces: Vec<Touched> = summaries
+        .into_iter()
+        .filter_map(|(id, summary)| {
+            let sealed = sealed.remove(&id).unwrap_or_default();
+            let right = sealed.len() == 1 && *sealed[0].2 == summary;
+            let needed = again.contains_key(&id) || !right;
+            needed.then(|| Touched { summary: Arc::new(summary), sealed: sealed.into_iter().map(|(at, _, _)| at).collect() })
+        })
+        .collect();
+    tracing::info!(spans = spans.len(), traces = traces.len(), "taking up what the intake had committed before an abrupt end");
+    if traces.is_empty() {
+        core.sealed.store(upto, Ordering::Release);
+        return Ok(());
+    }
+    let first = spans.first().map_or(upto + 1, |span| span.envelope.seq);
+    {
+        let mut known = lock(&core.known);
+        *known = super::known::Known::new(first);
+        spans.iter().for_each(|span| drop(known.add_span(span.trace_id, span.span_id, false)));
+    }
+    let chunks = match intake::encode(spans).await? {
+        chunks if chunks.is_empty() => vec![intake::Chunk::empty(upto)],
+        chunks => chunks,
+    };
+    intake::publish(core, chunks, traces, upto);
+    Ok(())
+}
