@@ -69,7 +69,11 @@ impl std::fmt::Display for OpenError {
                 write!(f, "the directory {} is not empty and was not made by clew: choose another with --data", dir.display())
             }
             OpenError::Newer(dir) => {
-                write!(f, "the data in {} was written by a newer version of clew: run that version, or choose another --data", dir.display())
+                write!(
+                    f,
+                    "the data in {} was written by a newer version of clew: run that version, or choose another --data",
+                    dir.display()
+                )
             }
             OpenError::Broken(file, why) => write!(f, "{} cannot be opened: {why}", file.display()),
         }

@@ -200,7 +200,7 @@ impl Sqlite {
         let settings = settings::Settings::open(&directory.path.join("catalog.db")).await.map_err(|error| broken("catalog.db", &error))?;
         let floor = settings.floor().await.map_err(|error| broken("catalog.db", &error))?;
         let days = directory.days().map_err(|error| OpenError::Unwritable(directory.path.clone(), error.to_string()))?;
-        let mut world = World { seq: past.seq, ..World::default() };
+        let mut world = World::new(past.seq);
         for day in days {
             world.days.insert(day, Day::new(Arc::new(DayFile::new(day, directory.path.join(directory::day_file(day))))));
         }
@@ -291,14 +291,8 @@ impl Sqlite {
                 }
             };
             counts[which].1 += 1;
-            let sample = format!(
-                "{} {} {} {} start {}",
-                span.trace_id,
-                span.span_id,
-                span.service(),
-                span.name,
-                model::time::Rfc3339(span.start)
-            );
+            let sample =
+                format!("{} {} {} {} start {}", span.trace_id, span.span_id, span.service(), span.name, model::time::Rfc3339(span.start));
             batch.rejected.push(Rejected { signal: Signal::Traces, reason: counts[which].0, sample });
         }
         counts.into_iter().filter(|(_, count)| *count > 0).collect()
@@ -351,7 +345,8 @@ impl Store for Sqlite {
         to.push_str("# HELP clew_records_total Records by source, signal, fate and reason.\n# TYPE clew_records_total counter\n");
         for (source, signal, fate, reason, count) in lock(&core.ledger).counts() {
             let fate = fate.as_str();
-            let _ = writeln!(to, "clew_records_total{{source=\"{source}\",signal=\"{signal}\",fate=\"{fate}\",reason=\"{reason}\"}} {count}");
+            let _ =
+                writeln!(to, "clew_records_total{{source=\"{source}\",signal=\"{signal}\",fate=\"{fate}\",reason=\"{reason}\"}} {count}");
         }
     }
 

@@ -145,9 +145,13 @@ impl View {
         let empty = StatsGroups::new(stats);
         let stats = stats.clone();
         let make = Arc::new(move || StatsGroups::new(&stats));
-        let counted = self.fold_spans(ask, search, |block| empty.columns(&block.meta), make, |groups, block, columns, rows| {
-            groups.add(&block.meta, columns, rows)
-        });
+        let counted = self.fold_spans(
+            ask,
+            search,
+            |block| empty.columns(&block.meta),
+            make,
+            |groups, block, columns, rows| groups.add(&block.meta, columns, rows),
+        );
         let exact = counted.await?.drain(&mut |groups: StatsGroups| all.merge(groups));
         Ok(all.finish(exact))
     }

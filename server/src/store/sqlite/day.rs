@@ -45,7 +45,8 @@ pub const BUCKET: &str = "SELECT data FROM lookup WHERE bucket = ?1 AND run = ?2
 pub const PUT_BLOCK: &str = "INSERT INTO block (id, summary_seq, datasets, hashes, meta) VALUES (?1, ?2, ?3, ?4, ?5)";
 pub const PUT_COLUMN: &str = "INSERT INTO col (id, data) VALUES (?, ?)";
 pub const SET_DEAD: &str = "UPDATE block SET dead = ?2, summary_dead = ?3 WHERE id = ?1";
-pub const SET_CURSOR: &str = "INSERT INTO state (name, value) VALUES ('cursor', ?1) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+pub const SET_CURSOR: &str =
+    "INSERT INTO state (name, value) VALUES ('cursor', ?1) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 pub const PUT_RUN: &str = "INSERT INTO run (id, min_seq, blocks, filter) VALUES (?1, ?2, ?3, ?4)";
 pub const PUT_BUCKET: &str = "INSERT INTO lookup (bucket, run, data) VALUES (?1, ?2, ?3)";
 pub const CLOSE_BLOCK: &str = "UPDATE block SET run = ?2, hashes = NULL WHERE id = ?1";
@@ -197,7 +198,8 @@ impl DayFile {
     /// The asked columns of some blocks, in one statement. A block that is gone has none.
     pub async fn columns(&self, wanted: &[(i64, Vec<u16>)]) -> Result<FxHashMap<i64, Columns>, sqlx::Error> {
         let mut ids = String::with_capacity(wanted.iter().map(|(_, numbers)| numbers.len() * 10).sum::<usize>() + 2);
-        for number in wanted.iter().flat_map(|(block, numbers)| numbers.iter().map(move |number| block << COLUMN_BITS | i64::from(*number))) {
+        for number in wanted.iter().flat_map(|(block, numbers)| numbers.iter().map(move |number| block << COLUMN_BITS | i64::from(*number)))
+        {
             ids.push(if ids.is_empty() { '[' } else { ',' });
             ids.push_str(&number.to_string());
         }

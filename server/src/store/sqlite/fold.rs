@@ -175,7 +175,8 @@ async fn close_run(core: &Arc<Core>, day: &Day) -> Result<(), Problem> {
         }
     }
     loaded.runs.push(Arc::new(run));
-    let open: FxHashSet<u64> = loaded.blocks.iter().filter_map(|block| block.hashes.as_ref()).flat_map(|hashes| hashes.iter().copied()).collect();
+    let open: FxHashSet<u64> =
+        loaded.blocks.iter().filter_map(|block| block.hashes.as_ref()).flat_map(|hashes| hashes.iter().copied()).collect();
     core.change(|world| world.set_day(day.file.day, &day.file, loaded));
     *lock(&day.file.open_hashes) = open;
     Ok(())

@@ -77,7 +77,11 @@ pub struct Past {
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(5)).pragma("cache_size", "-2000").disable_statement_logging()
+    SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(Duration::from_secs(5))
+        .pragma("cache_size", "-2000")
+        .disable_statement_logging()
 }
 
 impl Journal {

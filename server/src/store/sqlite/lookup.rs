@@ -138,7 +138,8 @@ mod tests {
             None => Vec::new(),
         };
         for n in 0..800u64 {
-            let expected: Vec<usize> = [(0..400).contains(&n), (300..700).contains(&n)].iter().enumerate().filter(|b| *b.1).map(|b| b.0).collect();
+            let expected: Vec<usize> =
+                [(0..400).contains(&n), (300..700).contains(&n)].iter().enumerate().filter(|b| *b.1).map(|b| b.0).collect();
             assert_eq!(blocks(xxh3_64(&n.to_le_bytes())), expected);
         }
         assert!(find(&[1, 2, 3], 0).is_err());

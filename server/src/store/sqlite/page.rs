@@ -123,9 +123,13 @@ impl View {
             if ask.stop() {
                 break;
             }
-            let counts = self.select(&plan, Range::ALL, chunk, |_| Plan::hit_columns().to_vec(), |block, columns, rows| {
-                hits(&block.meta, columns, rows)
-            });
+            let counts = self.select(
+                &plan,
+                Range::ALL,
+                chunk,
+                |_| Plan::hit_columns().to_vec(),
+                |block, columns, rows| hits(&block.meta, columns, rows),
+            );
             for hit in counts.await?.into_iter().flat_map(|(_, hits)| hits) {
                 *hidden.entry(hit.trace_id).or_default() += hit.matched;
             }
@@ -136,7 +140,7 @@ impl View {
     /// Without a filter the summaries are all there is to read.
     async fn every(&self, ask: &Ask, range: Range, blocks: Vec<Arc<Block>>, top: &mut Top) -> Result<bool, Problem> {
         let hidden = self.hidden(ask, &blocks).await?;
-        let mut add = |top: &mut Top, summary: &Arc<Summary>| {
+        let add = |top: &mut Top, summary: &Arc<Summary>| {
             let hidden = hidden.get(&summary.trace_id).copied().unwrap_or(0);
             if range.contains(summary.start) && summary.first_seq <= self.as_of && hidden < summary.spans {
                 top.add(summary, summary.spans - hidden, None, u64::from(summary.spans));
@@ -193,14 +197,7 @@ impl View {
     }
 
     /// With a filter the spans are searched, latest first where that is the order.
-    async fn matching(
-        &self,
-        ask: &Ask,
-        range: Range,
-        plan: &Arc<Plan>,
-        blocks: Vec<Arc<Block>>,
-        top: &mut Top,
-    ) -> Result<bool, Problem> {
+    async fn matching(&self, ask: &Ask, range: Range, plan: &Arc<Plan>, blocks: Vec<Arc<Block>>, top: &mut Top) -> Result<bool, Problem> {
         let newest_first = top.order == Order::NEWEST;
         // A trace starts no later than any of its spans.
         let best = move |block: &Block| if newest_first { !block.meta.start.max } else { i64::MIN };

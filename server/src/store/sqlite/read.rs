@@ -8,13 +8,11 @@ use async_trait::async_trait;
 use model::id::TraceId;
 use model::port::*;
 use model::query::ast::{Key, Scope, Stats};
+use model::query::{key_text, parse_key};
 use model::span::Span;
 use model::time::{Nanos, Range};
 use model::trace::Trace;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The dataset of `clew demo`.
-const DEMO: &str = "clew-demo";
 
 #[async_trait]
 impl Reader for Sqlite {
@@ -60,11 +58,12 @@ impl Reader for Sqlite {
                 Kind::Int | Kind::Float => "number",
                 Kind::Bool => "boolean",
             };
-            let written = match column.scope {
-                Scope::Event => format!("event.{}", column.key),
-                _ => column.key.to_string(),
-            };
-            if written.starts_with(prefix) {
+            let scope = if column.scope == Scope::Event { Scope::Event } else { Scope::Any };
+            let key = Key::Attribute { scope, name: column.key.to_string() };
+            let written = key_text(&key);
+            // A resource attribute that is a field, such as `service.name`, is offered as the field.
+            let hidden = scope == Scope::Any && parse_key(&written) != key;
+            if written.starts_with(prefix) && !hidden {
                 kinds.entry(written).or_default().insert(kind);
             }
         }
@@ -93,7 +92,7 @@ impl Reader for Sqlite {
             retention_days: self.core.config.retention_days,
             disk_bytes: self.core.disk_bytes(),
             spans: blocks.iter().map(|block| block.live() as u64).sum(),
-            has_demo: blocks.iter().any(|block| block.live() > 0 && block.datasets.iter().any(|name| &**name == DEMO)),
+            has_demo: blocks.iter().any(|block| block.live() > 0 && block.datasets.iter().any(|name| &**name == crate::demo::DATASET)),
         })
     }
 

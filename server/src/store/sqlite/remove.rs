@@ -119,7 +119,8 @@ async fn select(view: &View, plan: &Arc<Plan>, blocks: &[Arc<Block>]) -> Result<
     let wanted = plan.clone();
     let columns = view
         .fetch(blocks, move |block| {
-            let mut numbers = wanted.columns(&block.meta);
+            let scope = Rows { dead: block.dead.as_deref(), as_of: None, range: Range::ALL };
+            let mut numbers = wanted.columns(&block.meta, &scope);
             numbers.push(number::TRACES);
             numbers.sort_unstable();
             numbers.dedup();

@@ -46,8 +46,7 @@ pub async fn replay(core: &Arc<Core>, rows: Vec<(u64, Vec<u8>)>) -> Result<(), P
     let view = core.view(None);
     let stored = view.spans_of(&touched, |_| true).await?;
     let mut sealed = view.sealed_summaries(&touched, |_| true).await?;
-    let mut summaries: FxHashMap<TraceId, Summary> =
-        stored.iter().filter_map(|(id, spans)| Some((*id, summary_of(spans)?))).collect();
+    let mut summaries: FxHashMap<TraceId, Summary> = stored.iter().filter_map(|(id, spans)| Some((*id, summary_of(spans)?))).collect();
     let mut again: FxHashMap<TraceId, bool> = FxHashMap::default();
     for span in &spans {
         summaries.entry(span.trace_id).and_modify(|summary| summary.absorb(span)).or_insert_with(|| Summary::new(span));
@@ -71,7 +70,9 @@ pub async fn replay(core: &Arc<Core>, rows: Vec<(u64, Vec<u8>)>) -> Result<(), P
     {
         let mut known = lock(&core.known);
         *known = super::known::Known::new(first);
-        spans.iter().for_each(|span| drop(known.add_span(span.trace_id, span.span_id, false)));
+        for span in &spans {
+            known.add_span(span.trace_id, span.span_id, false);
+        }
     }
     let chunks = match intake::encode(spans).await? {
         chunks if chunks.is_empty() => vec![intake::Chunk::empty(upto)],

@@ -41,7 +41,7 @@ pub fn chunks(blocks: Vec<Arc<Block>>) -> Vec<Vec<Arc<Block>>> {
 pub fn steps<'a, T: Send + 'a, F>(
     ask: &'a Ask,
     blocks: Vec<Arc<Block>>,
-    step: impl Fn(Vec<Arc<Block>>) -> F + Send + 'a,
+    step: impl Fn(Vec<Arc<Block>>) -> F + Send + Sync + 'a,
 ) -> impl Stream<Item = Result<Option<T>, Problem>> + Send + 'a
 where
     F: Future<Output = Result<T, Problem>> + Send + 'a,
@@ -91,7 +91,7 @@ impl View {
         let summarised = plan.needs_summaries();
         let columns = self
             .fetch(&blocks, |block| {
-                let mut numbers = plan.columns(&block.meta);
+                let mut numbers = plan.columns(&block.meta, &self.scope(block, range));
                 numbers.extend(extra(block));
                 if summarised {
                     numbers.extend(Plan::hit_columns());
@@ -126,9 +126,9 @@ impl View {
             .compute(move || {
                 let mut found = Vec::new();
                 for (block, columns) in fetched.0.iter().zip(&fetched.1) {
-                    let result = view.rows(&plan, range, block, columns, summaries.as_ref()).and_then(|rows| {
-                        if rows.is_empty() { Ok(None) } else { each(block, columns, &rows).map(Some) }
-                    });
+                    let result = view
+                        .rows(&plan, range, block, columns, summaries.as_ref())
+                        .and_then(|rows| if rows.is_empty() { Ok(None) } else { each(block, columns, &rows).map(Some) });
                     match result {
                         Ok(Some(value)) => found.push((block.clone(), value)),
                         Ok(None) => {}
@@ -140,6 +140,10 @@ impl View {
             .await
     }
 
+    fn scope<'b>(&self, block: &'b Block, range: Range) -> Rows<'b> {
+        Rows { dead: block.dead.as_deref(), as_of: self.row_as_of(), range }
+    }
+
     fn rows(
         &self,
         plan: &Plan,
@@ -148,7 +152,7 @@ impl View {
         columns: &Columns,
         summaries: Option<&HashMap<TraceId, Summary>>,
     ) -> Result<Bitmap, Corrupt> {
-        plan.select(&block.meta, columns, &Rows { dead: block.dead.as_deref(), as_of: self.row_as_of(), range }, summaries)
+        plan.select(&block.meta, columns, &self.scope(block, range), summaries)
     }
 
     /// The traces with matching spans in a chunk of blocks, one entry per trace and block, with its summary.
@@ -164,8 +168,7 @@ impl View {
     /// The summaries of hits: mostly in the same block; the others are looked up.
     async fn beside(&self, blocks: &[Arc<Block>], hits: &[Vec<Hit>]) -> Result<FxHashMap<TraceId, Arc<Summary>>, Problem> {
         let newest = self.world.newest();
-        let sealed: Vec<Arc<Block>> =
-            blocks.iter().filter(|block| !block.is_tail() && block.live_summaries() > 0).cloned().collect();
+        let sealed: Vec<Arc<Block>> = blocks.iter().filter(|block| !block.is_tail() && block.live_summaries() > 0).cloned().collect();
         let mut wanted: FxHashMap<TraceId, Option<Arc<Summary>>> = FxHashMap::default();
         wanted.extend(hits.iter().flatten().map(|hit| (hit.trace_id, None)));
         if !sealed.is_empty() {

@@ -8,7 +8,8 @@ use std::path::Path;
 use std::time::Duration;
 
 pub const FLOOR: &str = "SELECT value FROM setting WHERE name = 'floor'";
-pub const SET_FLOOR: &str = "INSERT INTO setting (name, value) VALUES ('floor', ?1) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+pub const SET_FLOOR: &str =
+    "INSERT INTO setting (name, value) VALUES ('floor', ?1) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 pub const BEGIN: &str = "INSERT INTO history (at, what, detail) VALUES (?1, ?2, ?3)";
 pub const DONE: &str = "UPDATE history SET spans = ?2, done = ?3 WHERE id = ?1";
 pub const PENDING: &str = "SELECT id, detail FROM history WHERE what = 'remove dataset' AND done IS NULL ORDER BY id";

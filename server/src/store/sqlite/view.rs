@@ -159,9 +159,10 @@ impl View {
                         vacant.insert(day.file.bucket(bucket, run.id).await.map_err(unavailable)?.unwrap_or_default());
                     }
                     match lookup::find(&buckets[&bucket], *hash) {
-                        Ok(places) => {
-                            places.iter().filter_map(|place| run.blocks.get(*place)).for_each(|block| closed.entry(*block).or_default().push(*id))
-                        }
+                        Ok(places) => places
+                            .iter()
+                            .filter_map(|place| run.blocks.get(*place))
+                            .for_each(|block| closed.entry(*block).or_default().push(*id)),
                         Err(corrupt) => tracing::error!(file = %day.file.path.display(), run = run.id, "{corrupt}"),
                     }
                 }
@@ -199,6 +200,27 @@ impl View {
             }
         }
         Ok(all)
+    }
+
+    /// All living spans of some blocks, as of this read.
+    pub async fn whole(&self, blocks: &[Arc<Block>]) -> Result<Vec<Span>, Problem> {
+        let columns = self.fetch(blocks, |block| block.meta.span_columns()).await?;
+        let (view, blocks) = (self.clone(), blocks.to_vec());
+        let work = move || {
+            let mut spans = Vec::new();
+            for (block, columns) in blocks.iter().zip(&columns) {
+                let mut rows = Bitmap::all(block.meta.spans as usize);
+                if let Some(dead) = &block.dead {
+                    rows.and_not(dead);
+                }
+                match block::spans(&block.meta, columns, Some(&rows)) {
+                    Ok(found) => spans.extend(found.into_iter().filter(|span| span.envelope.seq <= view.as_of)),
+                    Err(corrupt) => view.shared.report(block, corrupt),
+                }
+            }
+            spans
+        };
+        self.shared.compute(work).await
     }
 
     /// The living sealed summaries of these traces.
@@ -270,9 +292,12 @@ pub fn summaries_in(shared: &Shared, block: &Block, columns: &Columns) -> Vec<(u
     match &block.place {
         Place::Tail { summaries, .. } => summaries.iter().cloned().enumerate().collect(),
         Place::Sealed { .. } => match block::summaries(&block.meta, columns) {
-            Ok(summaries) => {
-                summaries.into_iter().enumerate().filter(|(row, _)| block.summary_lives(*row)).map(|(row, one)| (row, Arc::new(one))).collect()
-            }
+            Ok(summaries) => summaries
+                .into_iter()
+                .enumerate()
+                .filter(|(row, _)| block.summary_lives(*row))
+                .map(|(row, one)| (row, Arc::new(one)))
+                .collect(),
             Err(corrupt) => {
                 shared.report(block, corrupt);
                 Vec::new()

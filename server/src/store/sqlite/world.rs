@@ -127,6 +127,11 @@ impl World {
         })
     }
 
+    /// The picture before anything is read, of a store whose last `seq` was this.
+    pub fn new(seq: u64) -> World {
+        World { seq, ..World::default() }
+    }
+
     /// The same with another tail or other days.
     pub fn changed(&self) -> World {
         World { seq: self.seq, days: self.days.clone(), tail: self.tail.clone(), newest: OnceLock::new() }
