@@ -19,6 +19,8 @@ mod retain;
 mod seal;
 mod search;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod view;
 mod world;
 

@@ -56,6 +56,29 @@ pub const FREE_COLUMNS: &str = "DELETE FROM col WHERE id >= ?1 << 10 AND id < (?
 pub const FREE_GONE: &str = "DELETE FROM gone WHERE block = ?1";
 pub const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
+/// All of the above, for the test that looks at their query plans.
+#[cfg(test)]
+pub const STATEMENTS: [&str; 18] = [
+    BLOCKS,
+    RUNS,
+    GONE,
+    CURSOR,
+    LAST_ID,
+    COLUMNS,
+    BUCKET,
+    PUT_BLOCK,
+    PUT_COLUMN,
+    SET_DEAD,
+    SET_CURSOR,
+    PUT_RUN,
+    PUT_BUCKET,
+    CLOSE_BLOCK,
+    FORGET_BLOCK,
+    PUT_GONE,
+    FREE_COLUMNS,
+    FREE_GONE,
+];
+
 /// `PUT_COLUMN` for [`MANY`] rows.
 pub fn put_columns() -> &'static str {
     static SQL: OnceLock<String> = OnceLock::new();

@@ -42,6 +42,11 @@ pub const ADD_AGAIN: &str = "INSERT INTO again (trace, day, duplicates, conflict
     SET duplicates = duplicates + excluded.duplicates, conflicts = conflicts + excluded.conflicts";
 pub const FORGET_AGAIN: &str = "DELETE FROM again WHERE day < ?1";
 
+/// All of the above, for the test that looks at their query plans.
+#[cfg(test)]
+pub const STATEMENTS: [&str; 13] =
+    [ROWS, PUT, FORGET, SEQ, SET_SEQ, LEDGER, SET_LEDGER, SAMPLES, CLEAR_SAMPLES, PUT_SAMPLE, AGAIN, ADD_AGAIN, FORGET_AGAIN];
+
 /// The one writer of `intake.db`.
 pub struct Journal {
     writer: SqliteConnection,

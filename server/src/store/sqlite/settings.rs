@@ -14,6 +14,10 @@ pub const BEGIN: &str = "INSERT INTO history (at, what, detail) VALUES (?1, ?2, 
 pub const DONE: &str = "UPDATE history SET spans = ?2, done = ?3 WHERE id = ?1";
 pub const PENDING: &str = "SELECT id, detail FROM history WHERE what = 'remove dataset' AND done IS NULL ORDER BY id";
 
+/// All of the above, for the test that looks at their query plans.
+#[cfg(test)]
+pub const STATEMENTS: [&str; 5] = [FLOOR, SET_FLOOR, BEGIN, DONE, PENDING];
+
 /// The catalog's connection.
 pub struct Settings {
     pool: SqlitePool,

@@ -1,0 +1,35 @@
+//! No statement reads a whole table, but those that are meant to and whose tables are small.
+
+use super::super::{day, journal, settings};
+use super::*;
+use sqlx::{ConnectOptions, Row};
+
+async fn plan(file: &std::path::Path, sql: &str) -> String {
+    let mut connection = sqlx::sqlite::SqliteConnectOptions::new().filename(file).connect().await.unwrap();
+    let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+    let rows = sqlx::query(explain).fetch_all(&mut connection).await.unwrap();
+    rows.iter().map(|row| row.get::<String, _>(3)).collect::<Vec<_>>().join("; ")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_statement_reads_a_whole_table() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    put(&store, vec![span(1, 0, NOON)]).await;
+    store.close().await;
+    // Read once, whole, when a day or the store is opened.
+    let whole = [day::BLOCKS, day::RUNS, day::GONE, journal::ROWS, journal::LEDGER, journal::SAMPLES, settings::PENDING];
+    let statements: [(&str, &[&str]); 3] = [
+        ("intake.db", &journal::STATEMENTS),
+        ("catalog.db", &settings::STATEMENTS),
+        (&directory::day_file(day_of(NOON)), &day::STATEMENTS),
+    ];
+    for (file, statements) in statements {
+        for sql in statements {
+            let plan = plan(&dir.path().join(file), sql).await;
+            let scans =
+                plan.split("; ").filter(|step| step.starts_with("SCAN") && !step.contains("json_each") && !step.contains("CONSTANT"));
+            assert!(whole.contains(sql) || scans.count() == 0, "{sql}: {plan}");
+        }
+    }
+}
