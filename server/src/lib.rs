@@ -18,15 +18,17 @@ pub mod listen;
 pub mod meter;
 
 use auth::Keys;
-use config::Config;
+use config::{Addr, Config};
 use guard::Hosts;
 use http::AppState;
 use ingest::Ingest;
 use ingest::own::Own;
 use model::port::Listener;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 use store::Store;
+use store::sqlite::{Sqlite, StoreConfig};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -47,12 +49,36 @@ pub struct Addrs {
 }
 
 impl Addrs {
+    /// Where this machine reaches the pages: a listener on every address is reached on loopback.
+    pub fn base_url(&self) -> String {
+        let mut addr = self.http;
+        if addr.ip().is_unspecified() {
+            addr.set_ip(if addr.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+        }
+        format!("http://{addr}")
+    }
+
     /// The line of `--ready-json`.
     pub fn json(&self) -> String {
         let text = |addr: Option<SocketAddr>| addr.map(|addr| addr.to_string());
         serde_json::json!({"http": self.http.to_string(), "otlp_http": text(self.otlp_http), "otlp_grpc": text(self.otlp_grpc), "xray": null})
             .to_string()
     }
+}
+
+/// Binds everything, opens the data directory, serves.
+///
+/// # Errors
+/// One sentence for the person who started it.
+pub async fn serve(config: Config) -> Result<Running, String> {
+    serve_with(config, async |config, listeners, warnings| {
+        let options = StoreConfig { retention_days: config.retention_days, max_disk: config.max_disk.map(|size| size.0), ..StoreConfig::new(config.data) };
+        let store = Sqlite::open(options).await.map_err(|error| error.to_string())?;
+        store.set_listeners(listeners);
+        warnings.into_iter().for_each(|warning| store.warn(warning));
+        Ok(store as Arc<dyn Store>)
+    })
+    .await
 }
 
 /// Binds, then opens the store with `open` (which is told what listens and what to warn of), then serves. Nothing is
@@ -92,6 +118,14 @@ where
         listeners.spawn(listen::serve(listener, http::ingest_port(state.clone()), stopped.clone()));
     }
     Ok(Running { addrs, store, stop, listeners })
+}
+
+/// The base URL of a Clew that answers at this address.
+pub async fn already_running(addr: &Addr) -> Option<String> {
+    let base = format!("http://{addr}");
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(2)).build().ok()?;
+    let answer = client.get(format!("{base}/api/sources")).send().await.ok()?;
+    answer.status().is_success().then_some(base)
 }
 
 /// Until there are accounts, who can reach a listener can read or write everything behind it.

@@ -1,1 +1,55 @@
-fn main() {}
+//! The program `clew`.
+
+use clap::Parser as _;
+use server::config::{Cli, Command};
+use server::demo;
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_env("CLEW_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(cpus.max(4)).enable_all().build();
+    match runtime.map_err(|error| error.to_string()).and_then(|runtime| runtime.block_on(run(cli))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            eprintln!("clew: {sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), String> {
+    let ready_json = cli.config.ready_json;
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate()).map_err(|error| error.to_string())?, signal(SignalKind::interrupt()).map_err(|error| error.to_string())?);
+    let demo = cli.command == Some(Command::Demo);
+    if demo && let Some(base) = server::already_running(&cli.config.addr).await {
+        return send_demo(&base).await;
+    }
+    let running = server::serve(cli.config).await?;
+    if ready_json {
+        println!("{}", running.addrs.json());
+    }
+    let base = running.addrs.base_url();
+    tracing::info!("open {base} in a browser");
+    if demo {
+        send_demo(&base).await?;
+    }
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+    running.shutdown().await;
+    Ok(())
+}
+
+async fn send_demo(base: &str) -> Result<(), String> {
+    let sent = demo::send(base, demo::Options::default()).await.map_err(|error| format!("{error:#}"))?;
+    tracing::info!("sent {} spans of demo traffic to {base}, {} of them rejected", sent.spans, sent.rejected);
+    Ok(())
+}
