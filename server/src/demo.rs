@@ -1,6 +1,7 @@
 //! The demo: a believable day of a yarn shop's traffic, made from a seed and sent by OTLP like anybody else's.
 
 pub mod calls;
+pub mod command;
 pub mod day;
 pub mod drawing;
 pub mod import;
