@@ -163,7 +163,7 @@ impl Workload {
         let failed = random.chance(0.02);
         let mut pen =
             Pen { random, id, user: &user, failed, spans: &mut self.left, facts: &mut self.facts, json_bytes: &mut self.json_bytes };
-        let total = pen.random.around(180.0, 0.9);
+        let total = pen.random.around(1_100.0, 0.9);
         let root = pen.http(0, &[], start, total, 2, route);
         let gateway = pen.http(1, &root, start + 400_000, total * 0.95, 2, route);
         let mut at = start + 900_000;

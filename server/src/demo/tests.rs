@@ -89,3 +89,18 @@ fn requests_hold_every_span_once() {
     assert_eq!(sizes.iter().sum::<usize>(), total);
     assert!(sizes.iter().rev().skip(1).all(|&size| size == 1_000));
 }
+
+#[test]
+fn everything_is_taken_by_the_translator() {
+    use crate::ingest::Signal;
+    use crate::ingest::otlp::translate::Arrival;
+    use crate::ingest::otlp::{Format, translate};
+    use prost::Message as _;
+    let own = std::sync::Arc::default();
+    let arrival = Arrival { received_at: PLAN.now, source: "otlp_http".into(), key: "".into(), dataset: super::DATASET.into(), own };
+    for request in wire::requests(Day::new(PLAN), 1_000) {
+        let (_, batch) = translate(&arrival, Some(Signal::Traces), Format::Protobuf, &request.encode_to_vec()).expect("a body");
+        assert_eq!((batch.spans.len(), batch.rejected.len()), (wire::spans(&request), 0));
+        assert!(batch.spans.iter().all(|span| &*span.envelope.dataset == super::DATASET));
+    }
+}
