@@ -21,7 +21,7 @@ pub enum Command {
     /// Receive, store and show (what `clew` alone does)
     Serve,
     /// Send a believable day of several services' traffic to the running instance, or start one with it
-    Demo,
+    Demo(crate::demo::Options),
 }
 
 /// The options of `clew serve`.

@@ -1,7 +1,6 @@
 //! The demo: a believable day of a yarn shop's traffic, made from a seed and sent by OTLP like anybody else's.
 
 pub mod calls;
-pub mod command;
 pub mod day;
 pub mod drawing;
 pub mod import;
@@ -37,10 +36,14 @@ const SPANS_PER_REQUEST: usize = 1_000;
 const ATTEMPTS: u32 = 8;
 
 /// How the demo is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(clap::Args, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
+    /// The same seed makes the same day
+    #[arg(long, default_value_t = SEED)]
     pub seed: u64,
-    /// At most so many spans a second; `None` as fast as they are taken.
+
+    /// Send at most so many spans a second [default: as fast as they are taken]
+    #[arg(long = "rate-limit", value_name = "SPANS", value_parser = clap::value_parser!(u32).range(1..))]
     pub spans_per_second: Option<u32>,
 }
 

@@ -4,6 +4,7 @@ use clap::Parser as _;
 use server::config::{Cli, Command};
 use server::demo;
 use std::process::ExitCode;
+use std::time::Instant;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -26,9 +27,14 @@ async fn run(cli: Cli) -> Result<(), String> {
     let ready_json = cli.config.ready_json;
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate()).map_err(|error| error.to_string())?, signal(SignalKind::interrupt()).map_err(|error| error.to_string())?);
-    let demo = cli.command == Some(Command::Demo);
-    if demo && let Some(base) = server::already_running(&cli.config.addr).await {
-        return send_demo(&base).await;
+    let demo = match cli.command {
+        Some(Command::Demo(options)) => Some(options),
+        Some(Command::Serve) | None => None,
+    };
+    if let Some(options) = demo
+        && let Some(base) = server::already_running(&cli.config.addr).await
+    {
+        return send_demo(&base, options).await;
     }
     let running = server::serve(cli.config).await?;
     if ready_json {
@@ -36,8 +42,8 @@ async fn run(cli: Cli) -> Result<(), String> {
     }
     let base = running.addrs.base_url();
     tracing::info!("open {base} in a browser");
-    if demo {
-        send_demo(&base).await?;
+    if let Some(options) = demo {
+        send_demo(&base, options).await?;
     }
     tokio::select! {
         _ = terminate.recv() => {}
@@ -48,8 +54,11 @@ async fn run(cli: Cli) -> Result<(), String> {
     Ok(())
 }
 
-async fn send_demo(base: &str) -> Result<(), String> {
-    let sent = demo::send(base, demo::Options::default()).await.map_err(|error| format!("{error:#}"))?;
-    tracing::info!("sent {} spans of demo traffic to {base}, {} of them rejected", sent.spans, sent.rejected);
+async fn send_demo(base: &str, options: demo::Options) -> Result<(), String> {
+    println!("Sending a day of a yarn shop's traffic to {base} ...");
+    let begun = Instant::now();
+    let sent = demo::send(base, options).await.map_err(|error| format!("{error:#}"))?;
+    let seconds = begun.elapsed().as_secs_f64();
+    println!("{} spans in {} requests, {seconds:.1} s; {} rejected. Look at {base}/traces?last=24h", sent.spans, sent.requests, sent.rejected);
     Ok(())
 }

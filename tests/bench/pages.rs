@@ -121,5 +121,9 @@ pub fn bundle(clew: &Clew, report: &mut Report) {
         return;
     };
     let bytes = Connection::open(&clew.ready.http).get_compressed(&name, "br").body.len();
+    if bytes < 1_000 {
+        report.missing("wasm bundle", "it was built without one (CLEW_BUNDLE=none)");
+        return;
+    }
     report.once("wasm bundle, brotli", "kB", bytes as f64 / 1e3, Some(Target::AtMost(120.0)), "Jaeger UI 2500 of JS");
 }
