@@ -2,6 +2,7 @@
 
 mod agreement;
 mod browser;
+mod cruddur;
 mod harness;
 mod recorder;
 mod reference;

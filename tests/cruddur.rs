@@ -1,0 +1,127 @@
+//! Cruddur, two services with the real Python SDKs: what they send by each transport is stored whole and nested right,
+//! and reads right in the browser.
+
+mod requests;
+
+use crate::browser::{Browser, Scripts, Theme};
+use crate::harness::Clew;
+use requests::{Drive, Request};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::sync::Semaphore;
+
+/// One drive at a time: its requests must not time out because another one has the cores.
+static TURN: Semaphore = Semaphore::const_new(1);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_http_protobuf_and_in_the_browser() {
+    let clew = Clew::start();
+    let requests = drive(&clew, &[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")]).await;
+    requests::check(&requests, "otlp_http");
+    for (name, request) in stories(&requests) {
+        look_at(&clew, name, request).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_http_protobuf_with_gzip() {
+    let clew = Clew::start();
+    let requests = drive(&clew, &[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"), ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")]).await;
+    requests::check(&requests, "otlp_http");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_http_json() {
+    let clew = Clew::start();
+    let requests = drive(&clew, &[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")]).await;
+    requests::check(&requests, "otlp_http");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_grpc() {
+    let clew = Clew::start();
+    let endpoint = clew.otlp_grpc();
+    let requests = drive(&clew, &[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"), ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)]).await;
+    requests::check(&requests, "otlp_grpc");
+}
+
+/// Drives Cruddur until every SDK has flushed and returns what Clew stored of each request.
+async fn drive(clew: &Clew, environment: &[(&str, &str)]) -> Vec<Request> {
+    let _turn = TURN.acquire().await.expect("never closed");
+    let data = TempDir::new().expect("a temporary directory");
+    let drive = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/clients/cruddur/drive.py");
+    let [backend, timeline] = free_ports();
+    let mut command = Command::new(python());
+    // Seed 33 of 40 requests has every kind of failure, and each of the stories below with and without its root.
+    command.arg(drive).args(["--all", "--n", "40", "--seed", "33", "--spawn"]);
+    command.env("CRUDDUR_TELEMETRY", "otel").env("OTEL_EXPORTER_OTLP_ENDPOINT", clew.otlp_http());
+    command.env("CRUDDUR_PORT", backend.to_string()).env("CRUDDUR_TIMELINE_PORT", timeline.to_string());
+    command.env("CRUDDUR_DB", data.path().join("cruddur.db")).env("CRUDDUR_STDERR", "0").env("NO_PROXY", "127.0.0.1");
+    command.envs(environment.iter().copied());
+    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("not cancelled").expect("python runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "drive.py: {said}\n{}", String::from_utf8_lossy(&output.stderr));
+    requests::stored(clew, &Drive::parse(&said)).await
+}
+
+/// The interpreter with the SDKs of tests/clients/requirements.txt: `.venv` of the checkout, or `CLEW_TEST_PYTHON`.
+fn python() -> PathBuf {
+    let python = match std::env::var_os("CLEW_TEST_PYTHON") {
+        Some(python) => PathBuf::from(python),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../.venv/bin/python"),
+    };
+    assert!(python.is_file(), "{} is not there: `make test` installs it", python.display());
+    python
+}
+
+/// Flask cannot say which port it got, so the ports are found first. Both are held while the second is found.
+fn free_ports() -> [u16; 2] {
+    [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port")).map(|held| held.local_addr().expect("its address").port())
+}
+
+/// What a reader may see in a trace, each with a request that shows it.
+fn stories(requests: &[Request]) -> Vec<(&'static str, &Request)> {
+    let first = |what: &'static str, wanted: fn(&Request) -> bool| {
+        (what, requests.iter().find(|request| wanted(request)).unwrap_or_else(|| panic!("no request is {what}")))
+    };
+    vec![
+        first("two-services", |request| request.entry().name == "GET /api/activities/home" && !request.lacks_root()),
+        first("n-plus-one", |request| request.selects() == 46),
+        first("chained-exception", |request| request.entry().exceptions().any(|exception| exception.stack.contains("direct cause"))),
+        first("uncaught-in-two-services", |request| request.entry().is_error() && request.spans.len() == 4),
+        first("handled-exception", |request| request.entry().name == "POST /api/messages" && !request.entry().events.is_empty()),
+        first("client-error-handled", |request| !request.entry().is_error() && request.spans.iter().any(|span| span.is_error())),
+        first("missing-root", |request| request.lacks_root() && request.spans.len() == 5),
+    ]
+}
+
+/// Opens a trace's page with scripts on and off, dark and light.
+async fn look_at(clew: &Clew, name: &str, request: &Request) {
+    let url = clew.url(&format!("/t/{}", request.trace_id));
+    for scripts in [Scripts::On, Scripts::Off] {
+        let browser = Browser::start(scripts).await;
+        browser.prefer(Theme::Light).await;
+        browser.open(&url).await;
+        if scripts == Scripts::On {
+            browser.awake().await;
+        }
+        let page = browser.text("main").await;
+        for span in &request.spans {
+            assert!(page.contains(&span.service), "{name} with scripts {scripts:?}: no {} in {page}", span.service);
+        }
+        assert!(page.contains(&request.entry().name), "{name} with scripts {scripts:?}: no {} in {page}", request.entry().name);
+        assert!(!request.lacks_root() || page.to_lowercase().contains("missing parent"), "{name}: the missing root is not shown in {page}");
+        browser.assert_quiet_console().await;
+        let suffix = if scripts == Scripts::On { "" } else { "-no-scripts" };
+        browser.screenshot(&format!("cruddur-{name}{suffix}")).await;
+        if scripts == Scripts::On {
+            browser.prefer(Theme::Dark).await;
+            // Colours may fade over.
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            browser.screenshot(&format!("cruddur-{name}-dark")).await;
+        }
+    }
+}
