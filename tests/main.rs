@@ -6,5 +6,6 @@ mod cruddur;
 mod harness;
 mod recorder;
 mod reference;
+mod pages;
 mod tidy;
 mod wire_otlp;

@@ -167,7 +167,8 @@ fn check_place(request: &Request, span: &Span) {
 
 fn check_exceptions(requests: &[Request]) {
     let crash = requests.iter().find(|request| request.entry().target().ends_with("@crash")).expect("a crash");
-    let classes: Vec<_> = crash.spans.iter().flat_map(|span| span.exceptions().map(|exception| (span.service.as_str(), exception.class))).collect();
+    let classes: Vec<_> =
+        crash.spans.iter().flat_map(|span| span.exceptions().map(|exception| (span.service.as_str(), exception.class))).collect();
     assert!(classes.contains(&(TIMELINE, "sqlite3.OperationalError")), "{classes:?}");
     assert!(classes.contains(&(BACKEND, "requests.exceptions.HTTPError")), "{classes:?}");
     assert!(crash.spans.iter().all(Span::is_error), "it fails all the way up");
