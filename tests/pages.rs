@@ -76,7 +76,7 @@ async fn an_empty_portal_says_how_to_begin() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_leads_to_a_trace() {
     let clew = Clew::start();
-    let sent = traffic::send(&clew).await;
+    traffic::send(&clew).await;
     for scripts in [Scripts::On, Scripts::Off] {
         let browser = Browser::start(scripts).await;
         browser.open(&clew.url("/traces?q=status%3Aerror")).await;
