@@ -17,9 +17,9 @@ run: wasm
 test: wasm chromium .venv/installed
 	cargo test --locked --workspace -- $(ARGS)
 
+# A table of medians against the targets, and JSON beside it.
 bench: wasm chromium
-	cargo build --locked --release --package server --bin clew
-	cargo bench --locked --package server -- $(ARGS)
+	cargo bench --locked --package server --bench bench -- $(ARGS)
 
 wasm:
 	@[ -d "$$(rustc --print target-libdir --target wasm32-unknown-unknown)" ] || rustup target add wasm32-unknown-unknown
