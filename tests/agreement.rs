@@ -1,6 +1,7 @@
 //! The store and the plain reference are asked the same; whatever they are asked, they must answer the same.
 
 mod blocks;
+mod store;
 mod worlds;
 
 use model::port::{Cell, Facet, Table};
@@ -24,4 +25,9 @@ fn same_table(a: &Table, b: &Table) -> bool {
 fn same_facet(a: &Facet, b: &Facet) -> bool {
     let values = a.values.iter().zip(&b.values).all(|(a, b)| a.value == b.value && close(a.spans, b.spans));
     (&a.key, a.distinct, a.exact, a.values.len()) == (&b.key, b.distinct, b.exact, b.values.len()) && values
+}
+
+/// Runs a question to its answer.
+fn now<T>(answer: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime").block_on(answer)
 }

@@ -21,8 +21,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 pub struct Memory {
     spans: Vec<Span>,
     again: HashMap<TraceId, Again>,
-    /// The clock.
-    pub now: Nanos,
+    now: Nanos,
 }
 
 #[derive(Default, Clone, Copy)]
@@ -48,6 +47,11 @@ struct Found<'a> {
 }
 
 impl Memory {
+    /// Nothing yet, at this moment.
+    pub fn new(now: Nanos) -> Memory {
+        Memory { now, ..Memory::default() }
+    }
+
     /// Takes one span in, in `seq` order: the first of an id wins. What Clew itself notes of the arrival is not compared.
     pub fn push(&mut self, span: Span) -> Pushed {
         let Some(first) = self.spans.iter().find(|kept| (kept.trace_id, kept.span_id) == (span.trace_id, span.span_id)) else {
@@ -55,13 +59,21 @@ impl Memory {
             return Pushed::Stored;
         };
         let again = self.again.entry(span.trace_id).or_default();
-        if (Span { envelope: first.envelope.clone(), ..span }) == *first {
+        // As text: a NaN is equal to itself there.
+        if format!("{:?}", Span { envelope: first.envelope.clone(), ..span }) == format!("{first:?}") {
             again.duplicates += 1;
             Pushed::Duplicate
         } else {
             again.conflicts += 1;
             Pushed::Conflict
         }
+    }
+
+    /// Forgets every span of a dataset, and returns how many.
+    pub fn remove_dataset(&mut self, dataset: &str) -> u64 {
+        let before = self.spans.len();
+        self.spans.retain(|span| *span.envelope.dataset != *dataset);
+        (before - self.spans.len()) as u64
     }
 
     /// What was kept.

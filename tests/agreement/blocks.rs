@@ -1,6 +1,6 @@
 //! The block engine alone, without disk: any spans in any blocks, any question.
 
-use super::{same_facet, same_table, worlds};
+use super::{now, same_facet, same_table, worlds};
 use crate::reference::Memory;
 use model::id::{SpanId, TraceId};
 use model::port::{Ask, Reader, SpanSearch};
@@ -74,10 +74,6 @@ fn only_stats(text: &str) -> Stats {
         Command::Stats(stats) => stats,
         other => panic!("{other:?}"),
     }
-}
-
-fn now<T>(answer: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(answer)
 }
 
 fn check_select(world: &World, query: &Query, as_of: Option<u64>, range: Range) -> Result<(), TestCaseError> {
