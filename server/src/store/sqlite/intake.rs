@@ -410,7 +410,8 @@ pub fn publish(core: &Core, chunks: Vec<Chunk>, traces: Vec<Touched>, seq: u64) 
         chunk.hashes.sort_unstable();
         chunk.hashes.dedup();
         core.tail_spans.fetch_add(chunk.spans.len(), Ordering::Relaxed);
-        spans.push((chunk.last_seq, chunk.spans));
+        // Up to the commit, not to its last span: a duplicate at its end has a `seq` too, and the tail goes by the commit.
+        spans.push((seq, chunk.spans));
         blocks.push(Arc::new(Block {
             place: Place::Tail { columns: chunk.encoded.columns, summaries },
             meta: Arc::new(chunk.encoded.meta),
