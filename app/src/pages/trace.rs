@@ -1,0 +1,69 @@
+//! `/t/{trace_id}`: one request, whole. The server draws all of it that fits a window; the island
+//! [`Waterfall`](islands::Waterfall) takes over from the same columns the drawing is made of.
+
+mod attributes;
+mod detail;
+mod drawing;
+mod figures;
+mod head;
+mod rows;
+mod search;
+mod stack;
+mod tools;
+
+pub use detail::span_panel;
+pub use search::found;
+
+use crate::ui::frame::{Shown, Tab, page};
+use crate::url;
+use drawing::Drawing;
+use leptos::prelude::*;
+use leptos_meta::Link;
+use leptos_router::hooks::use_params_map;
+use model::id::TraceId;
+use model::port::Problem;
+use model::waterfall::Tab as Form;
+
+/// The page.
+#[component]
+pub fn TracePage() -> impl IntoView {
+    let id = use_params_map().with_untracked(|params| params.get("id").unwrap_or_default());
+    page(move |here| async move {
+        let id: TraceId = id.parse().map_err(|_| Problem::NotFound("trace"))?;
+        let url = url::Trace::parse(id, &here.search);
+        let trace = here.reader.trace(&here.ask, id).await?;
+        let links = match url.view.span {
+            Some(_) => here.reader.links_to(&here.ask, id).await?,
+            None => Vec::new(),
+        };
+        let drawing = Drawing::of(url, trace, links, here.now);
+        let main = drawing.title();
+        Ok(Shown { title: main, tab: Tab::Traces, range: url::Range::default(), status: 200, body: body(&drawing).into_any() })
+    })
+}
+
+fn body(drawing: &Drawing) -> impl IntoView + use<> {
+    let columns = url::ApiColumns { id: drawing.url.id }.to_string();
+    let form = drawing.url.view.tab;
+    let shown = match form {
+        Form::Waterfall => rows::waterfall(drawing).into_any(),
+        Form::Flame => figures::flame(drawing).into_any(),
+        Form::Table => figures::table(drawing).into_any(),
+    };
+    view! {
+        // Asked for while the bundle is still on its way.
+        <Link rel="preload" as_="fetch" href=columns.clone() crossorigin="anonymous"/>
+        <div id="trace" class=format!("trace view-{}", form.as_str()) data-own-keys="" data-columns=columns data-id=drawing.url.id.to_string()
+            data-settled=drawing.settled().to_string()>
+            {head::head(drawing)}
+            {tools::tools(drawing)}
+            <div id="map" class="t-map needs-js" role="img" aria-label="The whole trace in small; drag to zoom"></div>
+            <div class="t-body">
+                <div class="t-view" id="view">{shown}</div>
+                <aside class="t-detail" id="detail" aria-label="Span" tabindex="-1">{detail::selected(drawing)}</aside>
+            </div>
+            {tools::keys()}
+            <islands::Waterfall/>
+        </div>
+    }
+}
