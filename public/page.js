@@ -100,7 +100,7 @@
 
   // Keys. Pages add their own rows to the sheet; the trace page has its own handlers.
   const typing = (target) => target.closest && target.closest("input, textarea, select, [contenteditable]");
-  const sheet = () => document.getElementById("keys");
+  const sheet = () => document.getElementById("trace-keys") || document.getElementById("keys");
   const rows = () => [...all("a[data-row]")];
   const move = (step) => {
     const list = rows();
@@ -159,6 +159,9 @@
       menu.querySelector("summary").focus();
     }
   });
+
+  // An island put something new into the page.
+  document.addEventListener("fresh", (event) => localTimes(event.target));
 
   root.classList.add("js");
   const start = () => {

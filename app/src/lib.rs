@@ -13,11 +13,12 @@ use leptos::nonce::use_nonce;
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, provide_meta_context};
 use leptos_router::components::{Route, Router, Routes};
-use leptos_router::{SsrMode, StaticSegment};
+use leptos_router::{ParamSegment, SsrMode, StaticSegment};
 use pages::api_docs::ApiDocsPage;
 use pages::not_found::NotFoundPage;
 use pages::overview::OverviewPage;
 use pages::sources::SourcesPage;
+use pages::trace::TracePage;
 use pages::traces::TracesPage;
 use std::sync::Arc;
 
@@ -114,6 +115,7 @@ pub fn App() -> impl IntoView {
             <Routes fallback=NotFoundPage>
                 <Route path=StaticSegment("") view=OverviewPage ssr=SsrMode::Async/>
                 <Route path=StaticSegment("traces") view=TracesPage ssr=SsrMode::Async/>
+                <Route path=(StaticSegment("t"), ParamSegment("id")) view=TracePage ssr=SsrMode::Async/>
                 <Route path=StaticSegment("sources") view=SourcesPage ssr=SsrMode::Async/>
                 <Route path=StaticSegment("api") view=ApiDocsPage ssr=SsrMode::Async/>
             </Routes>

@@ -4,4 +4,5 @@ pub mod api_docs;
 pub mod not_found;
 pub mod overview;
 pub mod sources;
+pub mod trace;
 pub mod traces;

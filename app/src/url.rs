@@ -11,7 +11,7 @@ mod range;
 mod trace;
 mod traces;
 
-pub use api::{ApiCount, ApiDocs, ApiFacets, ApiKeys, ApiTrace, ApiTraces, ApiValues};
+pub use api::{ApiColumns, ApiCount, ApiDocs, ApiFacets, ApiKeys, ApiTrace, ApiTraces, ApiValues};
 pub use find::{Find, Found, find};
 pub use overview::Overview;
 pub use pairs::{Pairs, Writer};

@@ -3,11 +3,13 @@
 
 mod answer;
 mod ask;
+mod columns;
 mod completion;
 mod demo;
 mod find;
 mod lists;
 mod otlp;
+mod panel;
 mod sources;
 mod stats;
 mod trace;
@@ -28,7 +30,10 @@ pub fn routes(store: Arc<dyn Store>) -> Router {
         .route("/api/traces/count", get(lists::count))
         .route("/api/traces/facets", get(lists::facets))
         .route("/api/traces/{id}", get(trace::trace))
+        .route("/api/traces/{id}/columns", get(columns::columns))
+        .route("/api/traces/{id}/matches", get(columns::matches))
         .route("/api/traces/{id}/spans/{span_id}", get(trace::span))
+        .route("/api/traces/{id}/spans/{span_id}/panel", get(panel::panel))
         .route("/api/stats", get(stats::stats))
         .route("/api/keys", get(completion::keys))
         .route("/api/values", get(completion::values))

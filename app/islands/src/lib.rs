@@ -2,9 +2,11 @@
 
 mod histogram;
 mod query_bar;
+mod waterfall;
 
 pub use histogram::Brush;
 pub use query_bar::QueryBar;
+pub use waterfall::Waterfall;
 
 use leptos::prelude::*;
 

@@ -55,14 +55,14 @@ fn body(drawing: &Drawing) -> impl IntoView + use<> {
         <Link rel="preload" as_="fetch" href=columns.clone() crossorigin="anonymous"/>
         <div id="trace" class=format!("trace view-{}", form.as_str()) data-own-keys="" data-columns=columns data-id=drawing.url.id.to_string()
             data-settled=drawing.settled().to_string()>
-            {head::head(drawing)}
-            {tools::tools(drawing)}
+            {head::head(drawing).into_any()}
+            {tools::tools(drawing).into_any()}
             <div id="map" class="t-map needs-js" role="img" aria-label="The whole trace in small; drag to zoom"></div>
             <div class="t-body">
                 <div class="t-view" id="view">{shown}</div>
                 <aside class="t-detail" id="detail" aria-label="Span" tabindex="-1">{detail::selected(drawing)}</aside>
             </div>
-            {tools::keys()}
+            {tools::keys().into_any()}
             <islands::Waterfall/>
         </div>
     }

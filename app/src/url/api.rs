@@ -85,6 +85,18 @@ impl fmt::Display for ApiTrace {
     }
 }
 
+/// `/api/traces/{id}/columns`: what the trace page draws, in the form of [`model::columns`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ApiColumns {
+    pub id: TraceId,
+}
+
+impl fmt::Display for ApiColumns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "/api/traces/{}/columns", self.id)
+    }
+}
+
 /// `/api/keys`: keys for completion.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ApiKeys {

@@ -152,6 +152,6 @@ pub(super) async fn span(store: State, Path((id, span_id)): Path<(String, String
     Ok(json(&Written(span.ok_or(Problem::NotFound("span"))?)))
 }
 
-fn trace_id(text: &str) -> Result<TraceId, Failure> {
+pub(super) fn trace_id(text: &str) -> Result<TraceId, Failure> {
     text.parse().map_err(|error: model::id::NotAnId| Failure::bad(error.to_string()))
 }

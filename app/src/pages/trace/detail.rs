@@ -15,10 +15,10 @@ use model::trace::Trace;
 use model::waterfall::{NONE, Node, Skew, self_times};
 
 /// The panel of one span as HTML, for the island: the same as the page shows for `?span=`. `None` if the trace has no such span.
-pub fn span_panel(trace: &Trace, links: Vec<BackLink>, url: url::Trace, now: Nanos) -> Option<String> {
+pub fn span_panel(trace: Trace, links: Vec<BackLink>, url: url::Trace, now: Nanos) -> Option<String> {
     let owner = Owner::new();
     owner.with(|| {
-        let drawing = Drawing::of(url, trace.clone(), links, now);
+        let drawing = Drawing::of(url, trace, links, now);
         drawing.selected()?;
         Some(selected(&drawing).to_html())
     })
@@ -43,19 +43,19 @@ fn panel(drawing: &Drawing, n: u32) -> impl IntoView + use<> {
                 <h2><span class="svc">{span.service().to_owned()}</span>" "<span>{drawing.name(n).to_owned()}</span></h2>
                 <a class="button quiet icon" href=drawing.with(|view| view.span = None) data-close="" aria-label="Close" title="Close (Esc)">"×"</a>
             </div>
-            {path(drawing, n)}
+            {path(drawing, n).into_any()}
             <div class="d-actions">
                 <button type="button" class="button needs-js" data-copy-link=only title="Copy a link to this span">"Copy link to span"</button>
                 <a class="button" href=drawing.with(|view| view.focus = Some(span.span_id)) data-focus=id.clone() title="Only this span and what is under it (f)">"Focus"</a>
                 <a class="button" href=drawing.with(|view| view.zoom = zoom(drawing, n)) data-zoom=id title="Zoom to this span (z)">"Zoom"</a>
             </div>
         </header>
-        {facts(drawing, n, span)}
-        {exceptions(span)}
+        {facts(drawing, n, span).into_any()}
+        {exceptions(span).into_any()}
         <input class="input needs-js d-filter" type="search" data-filter="" placeholder="Filter attributes" aria-label="Filter attributes"/>
-        {attributes(span)}
-        {events(span)}
-        {links(drawing, span)}
+        {attributes(span).into_any()}
+        {events(span).into_any()}
+        {links(drawing, span).into_any()}
     }
 }
 

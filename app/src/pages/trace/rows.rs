@@ -39,7 +39,7 @@ pub(super) fn waterfall(drawing: &Drawing) -> impl IntoView + use<> {
     view! {
         <div class="w-head">
             <div class="w-name">"Service and operation"</div>
-            <div class="w-time" id="axis" aria-hidden="true">{axis(drawing)}</div>
+            <div class="w-time" id="axis" aria-hidden="true">{axis(drawing).into_any()}</div>
         </div>
         <div class="w-scroll" id="rows" role="tree" aria-label="Spans" tabindex="0" data-total=all.to_string() data-from=from.to_string()>
             <div class="w-rows">{rows}</div>
@@ -106,13 +106,13 @@ fn span(drawing: &Drawing, row: &Row, n: u32) -> impl IntoView + use<> {
     let hidden = (hidden > 0).then(|| view! { <span class="badge error" title="Errors folded away under this row">{plural(hidden.into(), "error", "errors")}</span> });
     let folded_away = folded.then(|| view! { <span class="badge" title="Spans folded away under this row">{format!("+{}", count(u64::from(drawing.tree.spans_under(n)) - 1))}</span> });
     view! {
-        <div class=class role="treeitem" aria-level=(row.depth + 1).to_string() aria-expanded=expanded(drawing, n) aria-selected=(drawing.selected() == Some(n)).to_string() style=indent(row)>
+        <div class=class role="treeitem" attr:aria-level=(row.depth + 1).to_string() aria-expanded=expanded(drawing, n) aria-selected=(drawing.selected() == Some(n)).to_string() style=indent(row)>
             <div class="w-name">
                 {fold(drawing, n)}
                 <a class="w-link" href=drawing.with_span(columns.id[at])>{service}<span class="w-op">{drawing.name(n).to_owned()}</span></a>
                 {status}{exception}{skew}{hidden}{folded_away}
             </div>
-            {bar(drawing, n)}
+            {bar(drawing, n).into_any()}
         </div>
     }
 }
@@ -120,12 +120,12 @@ fn span(drawing: &Drawing, row: &Row, n: u32) -> impl IntoView + use<> {
 fn missing(drawing: &Drawing, row: &Row, at: u32) -> impl IntoView + use<> {
     let id = drawing.columns.missing[at as usize];
     view! {
-        <div class="w-row w-missing" role="treeitem" aria-level=(row.depth + 1).to_string() aria-expanded=expanded(drawing, row.node) style=indent(row)>
+        <div class="w-row w-missing" role="treeitem" attr:aria-level=(row.depth + 1).to_string() aria-expanded=expanded(drawing, row.node) style=indent(row)>
             <div class="w-name">
                 {fold(drawing, row.node)}
                 <span class="w-link" title="No span with this id arrived: sampled out, not sent to Clew, lost, or still running">"missing parent "<code>{id.to_string()}</code></span>
             </div>
-            {bar(drawing, row.node)}
+            {bar(drawing, row.node).into_any()}
         </div>
     }
 }
@@ -138,14 +138,14 @@ fn group(drawing: &Drawing, row: &Row, at: u32) -> impl IntoView + use<> {
     let errors = (group.errors > 0).then(|| view! { <span class="badge error">{plural(group.errors.into(), "error", "errors")}</span> });
     let hit = group.spans.iter().any(|&n| drawing.found[n as usize]);
     view! {
-        <div class=format!("w-row w-group {}{}", drawing.class(face), if hit { " hit" } else { "" }) role="treeitem" aria-level=(row.depth + 1).to_string()
+        <div class=format!("w-row w-group {}{}", drawing.class(face), if hit { " hit" } else { "" }) role="treeitem" attr:aria-level=(row.depth + 1).to_string()
             aria-expanded=expanded(drawing, row.node) style=indent(row)>
             <div class="w-name">
                 {fold(drawing, row.node)}
                 <a class="w-link" href=toggled(drawing, row.node)><b>{format!("×{}", count(group.spans.len() as u64))}</b>" "{service}<span class="w-op">{drawing.name(face).to_owned()}</span></a>
                 {errors}<span class="w-figures">{figures}</span>
             </div>
-            {bar(drawing, row.node)}
+            {bar(drawing, row.node).into_any()}
         </div>
     }
 }
@@ -154,7 +154,7 @@ fn pruned(drawing: &Drawing, row: &Row) -> impl IntoView + use<> {
     let pruned = drawing.rows.pruned[row.pruned as usize];
     let errors = (pruned.errors > 0).then(|| view! { <span class="badge error">{plural(pruned.errors.into(), "error", "errors")}</span> });
     view! {
-        <div class="w-row w-pruned" role="treeitem" aria-level=(row.depth + 1).to_string() style=indent(row)>
+        <div class="w-row w-pruned" role="treeitem" attr:aria-level=(row.depth + 1).to_string() style=indent(row)>
             <div class="w-name">
                 <span class="w-fold"></span>
                 <a class="w-link" href=drawing.with(|view| view.services.clear())>{plural(pruned.spans.into(), "span", "spans")}" of other services"</a>{errors}

@@ -29,14 +29,14 @@ pub(super) fn tools(drawing: &Drawing) -> impl IntoView + use<> {
     view! {
         <div class="t-tools">
             <nav class="t-tabs" aria-label="View">{tabs.into_iter().collect_view()}</nav>
-            {search(drawing)}
+            {search(drawing).into_any()}
             <span class="t-toggles">{critical}{shift}{unzoom}{unfocus}</span>
             <span class="t-folds">
                 <a class="button quiet" href=drawing.with(|view| view.folds = FoldBase::Depth(0).into()) data-fold="all" title="Fold all ([)">"Fold all"</a>
                 <a class="button quiet" href=drawing.with(|view| view.folds = FoldBase::Open.into()) data-fold="none" title="Open all (])">"Open all"</a>
                 <a class="button quiet" href=drawing.with(|view| view.folds = Folds::default()) data-fold="groups" title="Open all but groups of like spans (g)">"Group"</a>
             </span>
-            {services(drawing)}
+            {services(drawing).into_any()}
         </div>
     }
 }

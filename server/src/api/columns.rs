@@ -1,0 +1,50 @@
+//! What the trace page needs besides the HTML: all spans of a trace in a few bytes each, and which of them a search finds.
+
+use super::State;
+use super::answer::{Failure, json};
+use super::ask::Parameters;
+use super::trace::trace_id;
+use app::pages::trace::found;
+use axum::extract::{Path, RawQuery};
+use axum::http::HeaderMap;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use model::columns::{Columns, MEDIA_TYPE, encode};
+use model::port::{Ask, Problem};
+
+/// `GET /api/traces/{id}/columns`: the form of [`model::columns`]. Has an entity tag, so that a page that waits for late
+/// spans learns cheaply that there are none.
+pub(super) async fn columns(store: State, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Failure> {
+    let id = trace_id(&id)?;
+    let ask = Ask::now();
+    let _left = ask.cancel_on_drop();
+    let trace = store.trace(&ask, id).await?;
+    let tag = format!("\"{}-{}-{}-{}\"", trace.spans.len(), trace.last_received, trace.duplicates, trace.conflicts);
+    let tag = HeaderValue::from_str(&tag).map_err(|error| Problem::Unavailable(error.to_string()))?;
+    let known = headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes().windows(tag.len()).any(|part| part == tag.as_bytes()));
+    if known {
+        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response());
+    }
+    // Tens of milliseconds for a large trace: not on the thread that answers others.
+    let bytes = tokio::task::spawn_blocking(move || encode(&Columns::of(&trace))).await.map_err(|error| Problem::Unavailable(error.to_string()))?;
+    let media_type = HeaderValue::from_static(MEDIA_TYPE);
+    Ok(([(CONTENT_TYPE, media_type), (CACHE_CONTROL, HeaderValue::from_static("no-cache")), (ETAG, tag)], bytes).into_response())
+}
+
+/// `GET /api/traces/{id}/matches?q=`: the spans a search inside the trace finds, `{"spans":[0,5,...]}`, as positions in the
+/// columns.
+pub(super) async fn matches(store: State, Path(id): Path<String>, RawQuery(raw): RawQuery) -> Result<Response, Failure> {
+    let id = trace_id(&id)?;
+    let parameters = Parameters::of(raw);
+    let query = parameters.text("q").to_owned();
+    let ask = Ask::now();
+    let _left = ask.cancel_on_drop();
+    let trace = store.trace(&ask, id).await?;
+    let find = move || {
+        let found = found(&trace, &Columns::of(&trace), &query);
+        found.into_iter().enumerate().filter(|&(_, found)| found).map(|(n, _)| n as u32).collect()
+    };
+    let spans: Vec<u32> = tokio::task::spawn_blocking(find).await.map_err(|error| Problem::Unavailable(error.to_string()))?;
+    Ok(json(&serde_json::json!({ "spans": spans })))
+}
