@@ -27,7 +27,8 @@ pub(super) async fn columns(store: State, Path(id): Path<String>, headers: Heade
         return Ok((StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response());
     }
     // Tens of milliseconds for a large trace: not on the thread that answers others.
-    let bytes = tokio::task::spawn_blocking(move || encode(&Columns::of(&trace))).await.map_err(|error| Problem::Unavailable(error.to_string()))?;
+    let bytes =
+        tokio::task::spawn_blocking(move || encode(&Columns::of(&trace))).await.map_err(|error| Problem::Unavailable(error.to_string()))?;
     let media_type = HeaderValue::from_static(MEDIA_TYPE);
     Ok(([(CONTENT_TYPE, media_type), (CACHE_CONTROL, HeaderValue::from_static("no-cache")), (ETAG, tag)], bytes).into_response())
 }

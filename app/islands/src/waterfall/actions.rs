@@ -103,7 +103,8 @@ pub(super) fn left(page: &mut Page) {
 /// Goes to the next (1) or previous (-1) span with an error, in the order of the rows, wherever it is hidden.
 pub(super) fn next_error(page: &mut Page, by: isize) {
     let columns = &page.data.columns;
-    let errors: Vec<u32> = page.data.tree.order.iter().copied().filter(|&n| columns.flags.get(n as usize).is_some_and(|flags| flags.is_error())).collect();
+    let errors: Vec<u32> =
+        page.data.tree.order.iter().copied().filter(|&n| columns.flags.get(n as usize).is_some_and(|flags| flags.is_error())).collect();
     go(page, &errors, by);
 }
 
@@ -217,7 +218,9 @@ pub(super) fn show_tools(page: &mut Page) {
     });
     let class: String = ["trace view-", view.tab.as_str()].concat();
     page.parts.root.set_class_name(&class);
-    for (name, on) in [("data-zoomed", view.zoom.is_some()), ("data-focused", view.focus.is_some()), ("data-filtered", !view.services.is_empty())] {
+    for (name, on) in
+        [("data-zoomed", view.zoom.is_some()), ("data-focused", view.focus.is_some()), ("data-filtered", !view.services.is_empty())]
+    {
         match on {
             true => set(&page.parts.root, name, ""),
             false => unset(&page.parts.root, name),

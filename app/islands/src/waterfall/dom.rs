@@ -71,7 +71,7 @@ pub(super) fn count(n: u64) -> String {
 
 /// `1 error`, `2 errors`.
 pub(super) fn plural(n: u64, one: &str, many: &str) -> String {
-    [&count(n), if n == 1 { one } else { many }].join(" ")
+    [count(n).as_str(), if n == 1 { one } else { many }].join(" ")
 }
 
 /// Listens for as long as the page lives.

@@ -144,7 +144,8 @@ fn hover(page: &mut Page, event: Option<&MouseEvent>) {
     show(tip, found.is_some());
     if let (Some(n), Some(event)) = (found, event) {
         let data = &page.data;
-        let [length, own] = [data.times.end[n as usize] - data.times.start[n as usize], data.self_times[n as usize]].map(|ns| Human(ns).to_string());
+        let [length, own] =
+            [data.times.end[n as usize] - data.times.start[n as usize], data.self_times[n as usize]].map(|ns| Human(ns).to_string());
         tip.set_text_content(Some(&[data.service(n), " ", data.name(n), "\n", &length, ", ", &own, " of it its own"].concat()));
         let place = page.parts.view.get_bounding_client_rect();
         let x = (f64::from(event.client_x()) - place.left() + 12.0).min(place.width() - 260.0).max(0.0);

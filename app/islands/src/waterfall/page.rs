@@ -219,7 +219,8 @@ impl Page {
     fn after_start(&mut self) {
         if let Some(n) = self.selected() {
             self.scroll_to(n);
-        } else if let Some(row) = by_id("rows").and_then(|rows| rows.get_attribute("data-from")).and_then(|from| from.parse::<usize>().ok()) {
+        } else if let Some(row) = by_id("rows").and_then(|rows| rows.get_attribute("data-from")).and_then(|from| from.parse::<usize>().ok())
+        {
             // The address asks for a later window of rows: `from` means the same here.
             self.list.scroll_to_top(row);
         }
@@ -302,7 +303,10 @@ impl Page {
             self.search_hits();
         }
         self.window = self.whole_window();
-        if before.tab != self.view.tab || (self.view.tab != Tab::Waterfall && (shifted || refocused || before.sort != self.view.sort || before.services != self.view.services)) {
+        if before.tab != self.view.tab
+            || (self.view.tab != Tab::Waterfall
+                && (shifted || refocused || before.sort != self.view.sort || before.services != self.view.services))
+        {
             self.mount();
         }
         super::actions::show_tools(self);
@@ -310,7 +314,11 @@ impl Page {
             panel::open(self);
         }
         let rows_changed = before.folds != self.view.folds || shifted || refocused || before.services != self.view.services;
-        self.touch(Stale { rows: true, map: rows_changed, zoom: before.zoom != self.view.zoom || shifted || refocused || before.tab != self.view.tab });
+        self.touch(Stale {
+            rows: true,
+            map: rows_changed,
+            zoom: before.zoom != self.view.zoom || shifted || refocused || before.tab != self.view.tab,
+        });
     }
 
     /// Takes a newer version of the trace in; nothing the reader did is lost.

@@ -373,9 +373,3 @@ pub(super) fn draw_axis(page: &Page) {
         }
     }
 }
-
-/// Where in the window a pointer over the bars is, 0 to 1.
-pub(super) fn share_at(x: f64) -> Option<f64> {
-    let axis = by_id("axis")?.get_bounding_client_rect();
-    (axis.width() > 0.0).then(|| ((x - axis.left()) / axis.width()).clamp(0.0, 1.0))
-}

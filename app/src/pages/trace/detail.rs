@@ -28,7 +28,10 @@ pub fn span_panel(trace: Trace, links: Vec<BackLink>, url: url::Trace, now: Nano
 pub(super) fn selected(drawing: &Drawing) -> AnyView {
     match (drawing.selected(), drawing.url.view.span) {
         (Some(n), _) => panel(drawing, n).into_any(),
-        (None, Some(id)) => view! { <p class="d-none">"The span "<code>{id.to_string()}</code>" is not in this trace. It may not have arrived yet."</p> }.into_any(),
+        (None, Some(id)) => {
+            view! { <p class="d-none">"The span "<code>{id.to_string()}</code>" is not in this trace. It may not have arrived yet."</p> }
+                .into_any()
+        }
         (None, None) => ().into_any(),
     }
 }
@@ -84,7 +87,8 @@ fn path(drawing: &Drawing, n: u32) -> impl IntoView + use<> {
             Node::Span(span) => {
                 let id = drawing.columns.id[span as usize];
                 let title = drawing.service(span).to_owned();
-                view! { <li><a href=drawing.with_span(id) data-span=id.to_string() title=title>{drawing.name(span).to_owned()}</a></li> }.into_any()
+                view! { <li><a href=drawing.with_span(id) data-span=id.to_string() title=title>{drawing.name(span).to_owned()}</a></li> }
+                    .into_any()
             }
             _ => view! { <li class="warn">"missing parent"</li> }.into_any(),
         })
@@ -125,7 +129,8 @@ fn facts(drawing: &Drawing, n: u32, span: &Span) -> impl IntoView + use<> {
         let text = format!("{} attributes, {} events, {} links", dropped.attributes, dropped.events, dropped.links);
         view! { <dt>"Dropped by the SDK"</dt><dd class="warn">{text}</dd> }
     });
-    let weight = (span.envelope.weight > 1.0).then(|| view! { <dt>"Stands for"</dt><dd>{format!("{} spans (sampled)", span.envelope.weight)}</dd> });
+    let weight =
+        (span.envelope.weight > 1.0).then(|| view! { <dt>"Stands for"</dt><dd>{format!("{} spans (sampled)", span.envelope.weight)}</dd> });
     let state = (!span.trace_state.is_empty()).then(|| view! { <dt>"tracestate"</dt><dd><code>{span.trace_state.clone()}</code></dd> });
     let dataset = (!span.envelope.dataset.is_empty()).then(|| view! { <dt>"Dataset"</dt><dd>{span.envelope.dataset.to_string()}</dd> });
     let id = span.span_id.to_string();
@@ -173,7 +178,9 @@ fn events(span: &Span) -> impl IntoView + use<> {
     let one = |event: &Event| {
         // The stack is shown above; here it would be shown a second time.
         let rest = event.attributes.iter().filter(|(key, _)| key != "exception.stacktrace").cloned().collect();
-        let dropped = (event.dropped_attributes > 0).then(|| view! { <p class="warn">{plural(event.dropped_attributes.into(), "attribute", "attributes")}" dropped by the SDK"</p> });
+        let dropped = (event.dropped_attributes > 0).then(
+            || view! { <p class="warn">{plural(event.dropped_attributes.into(), "attribute", "attributes")}" dropped by the SDK"</p> },
+        );
         let after = event.time.saturating_sub(start);
         view! {
             <li>
@@ -204,10 +211,13 @@ fn links(drawing: &Drawing, span: &Span) -> impl IntoView + use<> {
     let out: Vec<_> = span
         .links
         .iter()
-        .map(|link| view! { <li><span class="muted">"to "</span>{anchor(link.trace_id, link.span_id)}{table(&link.attributes)}</li> }.into_any())
+        .map(|link| {
+            view! { <li><span class="muted">"to "</span>{anchor(link.trace_id, link.span_id)}{table(&link.attributes)}</li> }.into_any()
+        })
         .collect();
     let back = drawing.links.iter().filter(|link| link.to == span.span_id);
-    let back: Vec<_> = back.map(|link| view! { <li><span class="muted">"from "</span>{anchor(link.trace_id, link.span_id)}</li> }.into_any()).collect();
+    let back: Vec<_> =
+        back.map(|link| view! { <li><span class="muted">"from "</span>{anchor(link.trace_id, link.span_id)}</li> }.into_any()).collect();
     let count = out.len() + back.len();
     (count > 0).then(|| {
         view! {

@@ -13,7 +13,8 @@ pub(super) fn flame(drawing: &Drawing) -> impl IntoView + use<> {
     let focus = drawing.url.view.focus.and_then(|id| drawing.tree.span(&drawing.columns, id));
     let flame = Flame::of(&drawing.tree, &drawing.times, focus);
     let length = |n: u32| drawing.times.end[n as usize].saturating_sub(drawing.times.start[n as usize]);
-    let mut spans: Vec<(usize, u32)> = flame.lanes.iter().enumerate().flat_map(|(lane, spans)| spans.iter().map(move |&n| (lane, n))).collect();
+    let mut spans: Vec<(usize, u32)> =
+        flame.lanes.iter().enumerate().flat_map(|(lane, spans)| spans.iter().map(move |&n| (lane, n))).collect();
     spans.sort_by_key(|&(lane, n)| (std::cmp::Reverse(length(n)), lane));
     let left_out = spans.len().saturating_sub(FLAME);
     spans.truncate(FLAME);

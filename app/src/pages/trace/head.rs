@@ -72,7 +72,12 @@ fn warnings(drawing: &Drawing) -> impl IntoView + use<> {
             if orphans == 1 { "1 span names".to_owned() } else { format!("{} spans name", count(orphans as u64)) }
         ),
     );
-    put(drawing.tree.cut.len() as u64, "circle of parents", "circles of parents", "Spans that name each other as parents: the link of the earliest was cut.");
+    put(
+        drawing.tree.cut.len() as u64,
+        "circle of parents",
+        "circles of parents",
+        "Spans that name each other as parents: the link of the earliest was cut.",
+    );
     let skewed = drawing.skews.iter().filter(|&&skew| skew != Skew::None).count() as u64;
     put(
         skewed,
@@ -83,7 +88,12 @@ fn warnings(drawing: &Drawing) -> impl IntoView + use<> {
     put(trace.duplicates, "duplicate", "duplicates", "Spans that arrived more than once, the same each time (a retry). Each is kept once.");
     put(trace.conflicts, "conflict", "conflicts", "Spans that arrived again under the same id with another content. The first is kept.");
     let dropped: u64 = columns.dropped.iter().map(|&n| u64::from(n)).sum();
-    put(dropped, "item dropped by the SDK", "items dropped by SDKs", "Attributes, events or links over the SDK's limits (OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT and its like) were never sent.");
+    put(
+        dropped,
+        "item dropped by the SDK",
+        "items dropped by SDKs",
+        "Attributes, events or links over the SDK's limits (OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT and its like) were never sent.",
+    );
     let none = all.is_empty();
     (!none).then(|| {
         let one = |(what, why): (String, String)| view! { <details class="t-warning"><summary>{what}</summary><p>{why}</p></details> };

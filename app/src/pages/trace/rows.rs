@@ -54,7 +54,8 @@ pub(super) fn axis(drawing: &Drawing) -> impl IntoView + use<> {
     let (from, _) = drawing.times.extent();
     let tick = |at: i64| {
         let share = window.share(at);
-        (share < 0.96).then(|| view! { <span style=format!("left:{:.3}%", share * 100.0)>{Human(at.saturating_sub(from.min(0))).to_string()}</span> })
+        (share < 0.96)
+            .then(|| view! { <span style=format!("left:{:.3}%", share * 100.0)>{Human(at.saturating_sub(from.min(0))).to_string()}</span> })
     };
     ticks(window, 5).into_iter().map(tick).collect_view()
 }
@@ -103,7 +104,9 @@ fn span(drawing: &Drawing, row: &Row, n: u32) -> impl IntoView + use<> {
         let why = if moved == 0 { why.to_owned() } else { format!("{why}; shown shifted by {}", Human(moved)) };
         view! { <span class="badge warn" title=why>"skew"</span> }
     });
-    let hidden = (hidden > 0).then(|| view! { <span class="badge error" title="Errors folded away under this row">{plural(hidden.into(), "error", "errors")}</span> });
+    let hidden = (hidden > 0).then(
+        || view! { <span class="badge error" title="Errors folded away under this row">{plural(hidden.into(), "error", "errors")}</span> },
+    );
     let folded_away = folded.then(|| view! { <span class="badge" title="Spans folded away under this row">{format!("+{}", count(u64::from(drawing.tree.spans_under(n)) - 1))}</span> });
     view! {
         <div class=class role="treeitem" attr:aria-level=(row.depth + 1).to_string() aria-expanded=expanded(drawing, n) aria-selected=(drawing.selected() == Some(n)).to_string() style=indent(row)>
@@ -210,6 +213,8 @@ fn bar(drawing: &Drawing, n: u32) -> impl IntoView + use<> {
         }
     });
     let outside = if end < window.from { "‹" } else { "›" };
-    let outside = placed.is_none().then(|| view! { <span class="w-duration" style=if end < window.from { "left:0" } else { "right:0" }>{outside}</span> });
+    let outside = placed
+        .is_none()
+        .then(|| view! { <span class="w-duration" style=if end < window.from { "left:0" } else { "right:0" }>{outside}</span> });
     view! { <div class="w-time">{placed}{outside}</div> }
 }

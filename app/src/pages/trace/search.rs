@@ -30,8 +30,15 @@ enum Filter<'q> {
     And(Vec<Filter<'q>>),
     Or(Vec<Filter<'q>>),
     Not(Box<Filter<'q>>),
-    Word { word: &'q Word, tokens: Vec<String> },
-    Field { key: &'q Key, test: &'q Test, regex: Option<Regex> },
+    Word {
+        word: &'q Word,
+        tokens: Vec<String>,
+    },
+    Field {
+        key: &'q Key,
+        test: &'q Test,
+        regex: Option<Regex>,
+    },
     /// About the trace as a whole: the list has tested it, here it holds of every span.
     Always,
 }

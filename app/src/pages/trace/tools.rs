@@ -20,12 +20,20 @@ pub(super) fn tools(drawing: &Drawing) -> impl IntoView + use<> {
         view! { <a class="button" id=id href=href role="button" aria-pressed=on.to_string() title=title>{text}</a> }
     };
     let skewed = view.shift || drawing.skews.iter().any(|&skew| skew != Skew::None);
-    let critical = toggle("crit", view.critical, drawing.with(|view| view.critical ^= true), "Critical path", "Mark what the trace waited for (c)");
+    let critical =
+        toggle("crit", view.critical, drawing.with(|view| view.critical ^= true), "Critical path", "Mark what the trace waited for (c)");
     let shift = skewed.then(|| {
-        toggle("skew", view.shift, drawing.with(|view| view.shift ^= true), "Shift clocks", "Move spans of other clocks under their callers; times are as sent otherwise")
+        toggle(
+            "skew",
+            view.shift,
+            drawing.with(|view| view.shift ^= true),
+            "Shift clocks",
+            "Move spans of other clocks under their callers; times are as sent otherwise",
+        )
     });
     let unzoom = view.zoom.map(|_| view! { <a class="button" href=drawing.with(|view| view.zoom = None) data-unzoom="">"Zoom out"</a> });
-    let unfocus = view.focus.map(|_| view! { <a class="button" href=drawing.with(|view| view.focus = None) data-unfocus="">"Whole trace"</a> });
+    let unfocus =
+        view.focus.map(|_| view! { <a class="button" href=drawing.with(|view| view.focus = None) data-unfocus="">"Whole trace"</a> });
     view! {
         <div class="t-tools">
             <nav class="t-tabs" aria-label="View">{tabs.into_iter().collect_view()}</nav>
@@ -44,7 +52,8 @@ pub(super) fn tools(drawing: &Drawing) -> impl IntoView + use<> {
 /// A plain form; the rest of the view rides along in hidden fields.
 fn search(drawing: &Drawing) -> impl IntoView + use<> {
     let view = drawing.url.view.clone();
-    let hits: Vec<u32> = drawing.tree.order.iter().copied().filter(|&n| drawing.found.get(n as usize).copied().unwrap_or_default()).collect();
+    let hits: Vec<u32> =
+        drawing.tree.order.iter().copied().filter(|&n| drawing.found.get(n as usize).copied().unwrap_or_default()).collect();
     let at = drawing.selected().and_then(|n| hits.iter().position(|&hit| hit == n));
     let step = |by: usize| {
         let hit = match at {
