@@ -125,7 +125,7 @@ impl Bundle {
     /// No islands: a module that does nothing, over the smallest valid wasm module.
     fn none() -> Bundle {
         Bundle {
-            js: "export default async function init() { return { hydrate() {} } }\n".into(),
+            js: "export default async function init() {}\nexport function hydrate() {}\n".into(),
             wasm: b"\0asm\x01\0\0\0".to_vec(),
             snippets: Vec::new(),
         }
