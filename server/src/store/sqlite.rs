@@ -2,6 +2,7 @@
 //! the blocks of day files (`day`), `fold` keeps those few and full, `read` and its parts answer questions from a `world`, a
 //! picture of all of it.
 
+mod chunk;
 mod count;
 mod day;
 mod directory;

@@ -35,6 +35,8 @@ CREATE TABLE IF NOT EXISTS gone (block INTEGER PRIMARY KEY) STRICT;
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 ";
 
+/// 0 in a file whose making was cut off: it has nothing yet.
+pub const READY: &str = "SELECT count(*) FROM sqlite_schema WHERE name = 'state'";
 pub const BLOCKS: &str = "SELECT id, summary_seq, datasets, hashes, meta, dead, summary_dead FROM block ORDER BY id";
 pub const RUNS: &str = "SELECT id, min_seq, blocks, filter FROM run ORDER BY id";
 pub const GONE: &str = "SELECT block FROM gone";
@@ -161,9 +163,13 @@ impl DayFile {
         })
     }
 
+    async fn exists(&self) -> Result<bool, sqlx::Error> {
+        Ok(self.path.exists() && sqlx::query_scalar::<_, i64>(READY).fetch_one(self.readers()).await? > 0)
+    }
+
     /// The `seq` up to which this day's spans are sealed; 0 for a day without a file.
     pub async fn cursor(&self) -> Result<u64, sqlx::Error> {
-        if !self.path.exists() {
+        if !self.exists().await? {
             return Ok(0);
         }
         let value: Option<i64> = sqlx::query_scalar(CURSOR).fetch_optional(self.readers()).await?;
@@ -172,7 +178,7 @@ impl DayFile {
 
     /// Reads the directory of all blocks.
     pub async fn load(self: &Arc<DayFile>) -> Result<Loaded, sqlx::Error> {
-        if !self.path.exists() {
+        if !self.exists().await? {
             return Ok(Loaded::default());
         }
         let mut readers = self.readers().acquire().await?;

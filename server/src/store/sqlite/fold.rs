@@ -32,8 +32,8 @@ pub async fn after_seal(core: &Arc<Core>, written: &mut BTreeMap<i64, Instant>) 
     }
 }
 
-/// What can wait for a quiet moment: days whose blocks have many dead rows, and columns nobody reads any more.
-pub async fn tidy(core: &Arc<Core>, written: &mut BTreeMap<i64, Instant>) {
+/// Frees the columns that nobody reads any more.
+pub async fn tidy(core: &Arc<Core>, written: &BTreeMap<i64, Instant>) {
     for number in written.keys() {
         if let Some(day) = core.world().days.get(number)
             && let Err(error) = day.file.free().await
@@ -47,7 +47,7 @@ async fn day(core: &Arc<Core>, number: i64) -> Result<(), Problem> {
     loop {
         let Some(day) = core.world().days.get(&number).cloned() else { return Ok(()) };
         let loaded = day.load().await.map_err(unavailable)?;
-        let Some(group) = foldable(loaded) else { break };
+        let Some(group) = foldable(core, loaded) else { break };
         fold(core, &day, group).await?;
     }
     let Some(day) = core.world().days.get(&number).cloned() else { return Ok(()) };
@@ -55,12 +55,13 @@ async fn day(core: &Arc<Core>, number: i64) -> Result<(), Problem> {
 }
 
 /// Blocks that should become one: eight of about the same small size, or one that is mostly dead (with what small ones fit).
-fn foldable(loaded: &Loaded) -> Option<Vec<Arc<Block>>> {
-    if let Some(block) = loaded.blocks.iter().find(|block| mostly_dead(block)) {
+fn foldable(core: &Core, loaded: &Loaded) -> Option<Vec<Arc<Block>>> {
+    let readable = |block: &&Arc<Block>| !core.shared.reported(block);
+    if let Some(block) = loaded.blocks.iter().filter(readable).find(|block| mostly_dead(block)) {
         return Some(vec![block.clone()]);
     }
     let mut classes: BTreeMap<u32, Vec<&Arc<Block>>> = BTreeMap::new();
-    for block in loaded.blocks.iter().filter(|block| block.hashes.is_some() && block.live() < SMALL) {
+    for block in loaded.blocks.iter().filter(readable).filter(|block| block.hashes.is_some() && block.live() < SMALL) {
         // 0..8, 8..64, 64..512, 512..2048
         classes.entry((block.live().max(1).ilog2() / 3).min(3)).or_default().push(block);
     }

@@ -81,11 +81,18 @@ impl View {
             rows: BTreeMap::new(),
             places: FxHashMap::default(),
         };
-        let blocks = self.blocks_since(search.range.start).await?;
+        let mut range = search.range;
+        if let (OrderBy::Time, Some(cursor)) = (search.order.by, search.cursor) {
+            match search.order.descending {
+                true => range.end = range.end.min(cursor.value.saturating_add(1)),
+                false => range.start = range.start.max(cursor.value),
+            }
+        }
+        let blocks = self.blocks_since(range.start).await?;
         let complete = if plan.is_unfiltered() {
-            self.every(ask, search.range, blocks, &mut top).await?
+            self.every(ask, range, blocks, &mut top).await?
         } else {
-            self.matching(ask, search.range, &plan, blocks, &mut top).await?
+            self.matching(ask, range, &plan, blocks, &mut top).await?
         };
         let more = top.rows.len() > limit;
         let mut rows: Vec<Entry> = top.rows.into_values().take(limit).collect();
@@ -202,7 +209,6 @@ impl View {
         // A trace starts no later than any of its spans.
         let best = move |block: &Block| if newest_first { !block.meta.start.max } else { i64::MIN };
         let mut blocks = self.searchable(range, plan, blocks);
-        // Pages after the first one: all matches of a trace that starts before the cursor may still start after it.
         blocks.sort_by_key(|block| std::cmp::Reverse(block.meta.start.max));
         let bests: Vec<i64> = chunks(blocks.clone()).iter().map(|chunk| best(&chunk[0])).collect();
         let mut results = std::pin::pin!(steps(ask, blocks, |chunk| self.find(plan, chunk)));

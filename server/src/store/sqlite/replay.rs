@@ -2,6 +2,7 @@
 //! the traces concerned are made anew from the spans, so a seal that was cut off between two days heals.
 
 use super::Core;
+use super::chunk::{self, Chunk};
 use super::day::lock;
 use super::intake::{self, Touched};
 use super::view::{summary_of, unavailable};
@@ -74,8 +75,8 @@ pub async fn replay(core: &Arc<Core>, rows: Vec<(u64, Vec<u8>)>) -> Result<(), P
             known.add_span(span.trace_id, span.span_id, false);
         }
     }
-    let chunks = match intake::encode(spans).await? {
-        chunks if chunks.is_empty() => vec![intake::Chunk::empty(upto)],
+    let chunks = match chunk::encode(spans).await? {
+        chunks if chunks.is_empty() => vec![Chunk::empty(upto)],
         chunks => chunks,
     };
     intake::publish(core, chunks, traces, upto);

@@ -5,8 +5,8 @@
 //! and the others seal it again, from the intake.
 
 use super::Core;
+use super::chunk::{datasets, hashes};
 use super::day::{Change, DayFile, NewBlock, lock};
-use super::intake::{datasets, hashes};
 use super::view::{At, unavailable};
 use super::world::{Block, Loaded, Place, World};
 use super::{fold, remove, retain};
@@ -45,6 +45,7 @@ pub enum Order {
 pub async fn run(core: Arc<Core>, mut orders: mpsc::Receiver<Order>) {
     let mut written: BTreeMap<i64, Instant> = BTreeMap::new();
     let mut retained: Option<Instant> = None;
+    let mut tidied = Instant::now();
     remove::resume(&core).await;
     loop {
         if retained.is_none_or(|at| at.elapsed() >= Duration::from_secs(3600)) {
@@ -68,10 +69,11 @@ pub async fn run(core: Arc<Core>, mut orders: mpsc::Receiver<Order>) {
                 Some(Order::Close) | None => break,
             },
             () = core.seal_now.notified() => seal(&core, &mut written).await,
-            () = tokio::time::sleep(SEAL_AFTER) => {
-                seal(&core, &mut written).await;
-                fold::tidy(&core, &mut written).await;
-            }
+            () = tokio::time::sleep(SEAL_AFTER) => seal(&core, &mut written).await,
+        }
+        if tidied.elapsed() >= SEAL_AFTER {
+            tidied = Instant::now();
+            fold::tidy(&core, &written).await;
         }
         rest(&core, &mut written).await;
     }

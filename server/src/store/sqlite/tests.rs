@@ -125,14 +125,14 @@ async fn what_is_acknowledged_is_found_at_once_and_after_sealing_and_after_a_res
 async fn pages_follow_one_another_while_more_arrives() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).await;
+    let mut base = 0;
     for by in [OrderBy::Time, OrderBy::Duration, OrderBy::Spans] {
         for descending in [true, false] {
             let order = Order { by, descending };
             for query in ["", "number:>0"] {
                 let before = rows(&store, query).await.len();
-                let base = before as u32 + 1000 * (by as u32) + 500 * u32::from(descending);
-                put(&store, (0..20).flat_map(|n| (0..1 + n % 4).map(move |id| span(base + 10_000 + n, id, NOON - i64::from(n)))).collect())
-                    .await;
+                base += 1000;
+                put(&store, (0..20).flat_map(|n| (0..1 + n % 4).map(move |id| span(base + n, id, NOON - i64::from(n)))).collect()).await;
                 let mut cursor = None;
                 let mut seen = Vec::new();
                 loop {

@@ -10,7 +10,7 @@ use model::port::Problem;
 use model::span::Span;
 use model::trace::Summary;
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
 
@@ -20,7 +20,8 @@ const FETCH: usize = 16;
 /// What reads share: the cores they may use, and what they found to be broken.
 pub struct Shared {
     cores: Semaphore,
-    corrupt: Mutex<BTreeSet<String>>,
+    /// By (day, block).
+    corrupt: Mutex<BTreeMap<(i64, i64), String>>,
 }
 
 impl Default for Shared {
@@ -33,18 +34,26 @@ impl Default for Shared {
 impl Shared {
     /// Reports a block that cannot be read, once.
     pub fn report(&self, block: &Block, corrupt: Corrupt) {
-        let name = match &block.place {
-            Place::Sealed { file, id } => format!("block {id} of {} cannot be read ({corrupt})", file.path.display()),
-            Place::Tail { .. } => format!("a block of the intake cannot be read ({corrupt})"),
+        let Place::Sealed { file, id } = &block.place else {
+            return tracing::error!("a block of the intake cannot be read ({corrupt}); it is left out");
         };
-        if lock(&self.corrupt).insert(name.clone()) {
-            tracing::error!("{name}; it is left out of every answer");
+        let text = format!("block {id} of {} cannot be read ({corrupt}) and is left out of every answer", file.path.display());
+        if lock(&self.corrupt).insert((file.day, *id), text.clone()).is_none() {
+            tracing::error!("{text}");
+        }
+    }
+
+    /// Whether the block was found to be unreadable.
+    pub fn reported(&self, block: &Block) -> bool {
+        match &block.place {
+            Place::Sealed { file, id } => lock(&self.corrupt).contains_key(&(file.day, *id)),
+            Place::Tail { .. } => false,
         }
     }
 
     /// What is broken, for people.
     pub fn broken(&self) -> Vec<String> {
-        lock(&self.corrupt).iter().cloned().collect()
+        lock(&self.corrupt).values().cloned().collect()
     }
 
     /// Runs `work` beside the async threads, when a core is free for it.
