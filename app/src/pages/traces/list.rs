@@ -18,8 +18,9 @@ pub(super) fn list(asked: &Asked, page: &Page<TraceRow>, colours: &Colours, newe
     if page.rows.is_empty() {
         return nothing(asked, newest).into_any();
     }
-    let longest = page.rows.iter().map(|row| row.summary.duration_ns).max().unwrap_or_default().max(1);
-    let rows = page.rows.iter().map(|found| row(asked, found, longest, colours)).collect_view();
+    let durations = || page.rows.iter().map(|row| row.summary.duration_ns.max(1));
+    let scale = Scale { shortest: durations().min().unwrap_or(1) as f64, longest: durations().max().unwrap_or(1) as f64 };
+    let rows = page.rows.iter().map(|found| row(asked, found, &scale, colours)).collect_view();
     let partial = (!page.complete).then(|| view! { <p class="notice warn">"The search took too long: there may be traces between those shown. A shorter range is faster."</p> });
     view! {
         <section class="list" aria-label="Traces found">
@@ -45,6 +46,21 @@ pub(super) fn list(asked: &Asked, page: &Page<TraceRow>, colours: &Colours, newe
     .into_any()
 }
 
+/// Durations as bars, on a logarithmic scale: beside one import of minutes, milliseconds and seconds still differ.
+struct Scale {
+    /// Nanoseconds, at least 1.
+    shortest: f64,
+    longest: f64,
+}
+
+impl Scale {
+    /// Length of the bar; the shortest row has a visible one, the longest a full one.
+    fn percent(&self, duration_ns: i64) -> f64 {
+        let place = |duration: f64| 0.5 + (duration / self.shortest).ln();
+        100.0 * place((duration_ns as f64).max(self.shortest)) / place(self.longest)
+    }
+}
+
 /// A column that sorts: a link to the other direction, or to its own order.
 fn heading(asked: &Asked, by: OrderBy, text: &'static str, class: &'static str) -> AnyView {
     let current = asked.url.order;
@@ -63,10 +79,10 @@ fn heading(asked: &Asked, by: OrderBy, text: &'static str, class: &'static str) 
     .into_any()
 }
 
-fn row(asked: &Asked, found: &TraceRow, longest: i64, colours: &Colours) -> AnyView {
+fn row(asked: &Asked, found: &TraceRow, scale: &Scale, colours: &Colours) -> AnyView {
     let summary = &found.summary;
     let href = url::Trace::at(summary.trace_id, found.first_match, &asked.url.query).to_string();
-    let width = (100.0 * summary.duration_ns as f64 / longest as f64).max(0.5);
+    let width = scale.percent(summary.duration_ns);
     let spans = match found.first_match {
         // Without a filter every span matches, which is not worth saying.
         Some(_) if found.matched < summary.spans => format!("{} of {}", count(found.matched.into()), count(summary.spans.into())),
