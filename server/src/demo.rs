@@ -62,6 +62,22 @@ pub struct Sent {
     pub rejected: u64,
 }
 
+/// [`send`], told on standard output as it goes.
+///
+/// # Errors
+/// As [`send`], in a sentence.
+pub async fn tell(base: &str, options: Options) -> Result<(), String> {
+    println!("Sending a day of a yarn shop's traffic to {base} ...");
+    let begun = std::time::Instant::now();
+    let sent = send(base, options).await.map_err(|error| format!("{error:#}"))?;
+    let seconds = begun.elapsed().as_secs_f64();
+    println!(
+        "{} spans in {} requests, {seconds:.1} s; {} rejected. Look at {base}/traces?last=24h",
+        sent.spans, sent.requests, sent.rejected
+    );
+    Ok(())
+}
+
 /// Sends the day that ends now to the instance at `base_url` (`http://127.0.0.1:3000`), over its OTLP/HTTP endpoint.
 ///
 /// # Errors

@@ -18,7 +18,7 @@ pub mod listen;
 pub mod meter;
 
 use auth::Keys;
-use config::{Addr, Config};
+use config::{Addr, Config, Listen};
 use guard::Hosts;
 use http::AppState;
 use ingest::Ingest;
@@ -72,7 +72,11 @@ impl Addrs {
 /// One sentence for the person who started it.
 pub async fn serve(config: Config) -> Result<Running, String> {
     serve_with(config, async |config, listeners, warnings| {
-        let options = StoreConfig { retention_days: config.retention_days, max_disk: config.max_disk.map(|size| size.0), ..StoreConfig::new(config.data) };
+        let options = StoreConfig {
+            retention_days: config.retention_days,
+            max_disk: config.max_disk.map(|size| size.0),
+            ..StoreConfig::new(config.data)
+        };
         let store = Sqlite::open(options).await.map_err(|error| error.to_string())?;
         store.set_listeners(listeners);
         warnings.into_iter().for_each(|warning| store.warn(warning));
@@ -104,8 +108,11 @@ where
     }
     let mut own = Own::default();
     own.listen(&config.addr.host, addrs.http, false);
-    for addr in [addrs.otlp_http, addrs.otlp_grpc].into_iter().flatten() {
-        own.listen(&config.addr.host, addr, true);
+    for (asked, addr) in [(&config.otlp_http_addr, addrs.otlp_http), (&config.otlp_grpc_addr, addrs.otlp_grpc)] {
+        if let Some(addr) = addr {
+            let host = if let Some(Listen::At(asked)) = asked { asked.host.clone() } else { addr.ip().to_string() };
+            own.listen(&host, addr, true);
+        }
     }
     let hosts = Arc::new(Hosts::new(addrs.http, &config.addr.host, &config.hosts));
 

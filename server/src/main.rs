@@ -4,7 +4,6 @@ use clap::Parser as _;
 use server::config::{Cli, Command};
 use server::demo;
 use std::process::ExitCode;
-use std::time::Instant;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -25,8 +24,10 @@ fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<(), String> {
     let ready_json = cli.config.ready_json;
-    let (mut terminate, mut interrupt) =
-        (signal(SignalKind::terminate()).map_err(|error| error.to_string())?, signal(SignalKind::interrupt()).map_err(|error| error.to_string())?);
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate()).map_err(|error| error.to_string())?,
+        signal(SignalKind::interrupt()).map_err(|error| error.to_string())?,
+    );
     let demo = match cli.command {
         Some(Command::Demo(options)) => Some(options),
         Some(Command::Serve) | None => None,
@@ -34,7 +35,7 @@ async fn run(cli: Cli) -> Result<(), String> {
     if let Some(options) = demo
         && let Some(base) = server::already_running(&cli.config.addr).await
     {
-        return send_demo(&base, options).await;
+        return demo::tell(&base, options).await;
     }
     let running = server::serve(cli.config).await?;
     if ready_json {
@@ -42,23 +43,18 @@ async fn run(cli: Cli) -> Result<(), String> {
     }
     let base = running.addrs.base_url();
     tracing::info!("open {base} in a browser");
-    if let Some(options) = demo {
-        send_demo(&base, options).await?;
-    }
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    let work = async {
+        if let Some(options) = demo {
+            demo::tell(&base, options).await?;
+        }
+        std::future::pending().await
+    };
+    let outcome = tokio::select! {
+        failed = work => failed,
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+    };
     tracing::info!("stopping");
     running.shutdown().await;
-    Ok(())
-}
-
-async fn send_demo(base: &str, options: demo::Options) -> Result<(), String> {
-    println!("Sending a day of a yarn shop's traffic to {base} ...");
-    let begun = Instant::now();
-    let sent = demo::send(base, options).await.map_err(|error| format!("{error:#}"))?;
-    let seconds = begun.elapsed().as_secs_f64();
-    println!("{} spans in {} requests, {seconds:.1} s; {} rejected. Look at {base}/traces?last=24h", sent.spans, sent.requests, sent.rejected);
-    Ok(())
+    outcome
 }

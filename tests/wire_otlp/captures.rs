@@ -109,7 +109,16 @@ fn assert_success(capture: &Capture, answer: &Answer) {
 fn describe(span: &Span, to: &mut String) {
     let parent = span.parent_id.map_or("-".to_owned(), |id| id.to_string());
     let (kind, status) = (span.kind.as_str(), span.status.as_str());
-    writeln!(to, "{}/{} < {parent} {} | {} | {kind} {status} {}", span.trace_id, span.span_id, span.service(), span.name, span.status_message).unwrap();
+    writeln!(
+        to,
+        "{}/{} < {parent} {} | {} | {kind} {status} {}",
+        span.trace_id,
+        span.span_id,
+        span.service(),
+        span.name,
+        span.status_message
+    )
+    .unwrap();
     let flags = format!("flags {:#x} weight {} self {}", span.flags, span.envelope.weight, span.envelope.to_self);
     writeln!(to, "  {} + {} ns, {flags}, dataset {}", span.start, span.duration_ns, span.envelope.dataset).unwrap();
     writeln!(to, "  {} {} {:?}", span.origin.scope_name, span.origin.scope_version, span.trace_state).unwrap();

@@ -67,8 +67,12 @@ async fn base64_ids_are_repaired() {
 
     // In protobuf: hex digits that were decoded as base64 on the way.
     let decoded = |hex: &str| -> Vec<u8> {
-        let digit = |c: u8| b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".iter().position(|d| *d == c).unwrap() as u32;
-        hex.as_bytes().chunks(4).flat_map(|chunk| chunk.iter().fold(0, |word, c| word << 6 | digit(*c)).to_be_bytes()[1..].to_vec()).collect()
+        let digit =
+            |c: u8| b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".iter().position(|d| *d == c).unwrap() as u32;
+        hex.as_bytes()
+            .chunks(4)
+            .flat_map(|chunk| chunk.iter().fold(0, |word, c| word << 6 | digit(*c)).to_be_bytes()[1..].to_vec())
+            .collect()
     };
     let odd = Span { trace_id: decoded("0af7651916cd43dd8448eb211c80319c"), span_id: decoded("b7ad6b7169203331"), ..span(1) };
     bed.post_proto(request(vec![odd]).encode_to_vec()).await;
@@ -140,7 +144,8 @@ async fn the_last_of_equal_keys_wins() {
     let bed = Bed::new();
     let mut many: Vec<_> = (0..100).map(|n| text(&format!("k{n}"), "first")).collect();
     many.extend((0..100).map(|n| text(&format!("k{n}"), "last")));
-    let spans = vec![Span { attributes: vec![text("a", "1"), text("b", "2"), text("a", "3")], ..span(1) }, Span { attributes: many, ..span(2) }];
+    let spans =
+        vec![Span { attributes: vec![text("a", "1"), text("b", "2"), text("a", "3")], ..span(1) }, Span { attributes: many, ..span(2) }];
     bed.post_proto(request(spans).encode_to_vec()).await;
     let spans = bed.store.take();
     assert_eq!(spans[0].attributes, [("a".into(), Value::Str("3".into())), ("b".into(), Value::Str("2".into()))]);
@@ -162,13 +167,23 @@ async fn secrets_are_never_stored() {
     let nested = Any::KvlistValue(KeyValueList { values: vec![text("api_key", "hunter2"), text("page", "2")] });
     let list = Any::ArrayValue(ArrayValue { values: vec![value(Any::StringValue("hunter2".into()))] });
     let dirty = Span {
-        attributes: vec![text("password", "hunter2"), pair("args", nested), pair("http.request.header.cookie", list), text("http.url", "http://u:hunter2@h/")],
+        attributes: vec![
+            text("password", "hunter2"),
+            pair("args", nested),
+            pair("http.request.header.cookie", list),
+            text("http.url", "http://u:hunter2@h/"),
+        ],
         links: vec![Link { trace_id: vec![1; 16], span_id: vec![1; 8], attributes: vec![text("token", "hunter2")], ..Link::default() }],
         ..span(1)
     };
     let mut dirty = request(vec![dirty]);
     dirty.resource_spans[0].resource.as_mut().unwrap().attributes.push(text("db.password", "hunter2"));
-    bed.send(super::post("/v1/traces", &[("content-type", "application/x-protobuf"), ("x-honeycomb-team", "hunter2")], dirty.encode_to_vec())).await;
+    bed.send(super::post(
+        "/v1/traces",
+        &[("content-type", "application/x-protobuf"), ("x-honeycomb-team", "hunter2")],
+        dirty.encode_to_vec(),
+    ))
+    .await;
     let spans = bed.store.take();
     assert_eq!(spans.len(), 1);
     let all = format!("{:?}", spans[0]);

@@ -58,7 +58,20 @@ fn mutate_body(body: &[u8], rng: &mut StdRng) -> Vec<u8> {
 }
 
 fn mutate_head(request: &mut Request<Body>, rng: &mut StdRng) {
-    let values = ["", "gzip", "deflate", "zstd", "identity", "br", "application/json", "application/x-protobuf", "application/grpc", "\u{7f}x", "0", "é"];
+    let values = [
+        "",
+        "gzip",
+        "deflate",
+        "zstd",
+        "identity",
+        "br",
+        "application/json",
+        "application/x-protobuf",
+        "application/grpc",
+        "\u{7f}x",
+        "0",
+        "é",
+    ];
     let names = ["content-type", "content-encoding", "grpc-encoding", "x-honeycomb-dataset", "authorization", "grpc-timeout", "origin"];
     let name: HeaderName = names.choose(rng).unwrap().parse().unwrap();
     if let Ok(value) = HeaderValue::from_bytes(values.choose(rng).unwrap().as_bytes()) {
@@ -86,7 +99,10 @@ fn check(answer: &Answer, what: &str) {
         "application/json" => {
             assert!([200, 400, 404, 413, 415].contains(&answer.status.as_u16()), "{}: {what}", answer.status);
             let body = answer.json();
-            assert!(if answer.status == 200 { body.is_object() } else { body["code"].is_u64() && body["message"].is_string() }, "{body}: {what}");
+            assert!(
+                if answer.status == 200 { body.is_object() } else { body["code"].is_u64() && body["message"].is_string() },
+                "{body}: {what}"
+            );
         }
         // A path or type that is nobody's, on the page port.
         _ => assert!([403, 404, 405].contains(&answer.status.as_u16()), "{}: {what}", answer.status),

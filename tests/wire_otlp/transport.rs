@@ -37,7 +37,13 @@ async fn other_methods_and_paths() {
     let answer = bed.post("/v1/trace", &[JSON], "{}").await;
     assert_eq!(answer.status, 404);
     assert_eq!(answer.json()["code"], 5);
-    let answer = bed.post("/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export", &[("content-type", "application/grpc")], framed(false, b"")).await;
+    let answer = bed
+        .post(
+            "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export",
+            &[("content-type", "application/grpc")],
+            framed(false, b""),
+        )
+        .await;
     assert_eq!(answer.grpc_status(), "12");
 }
 
@@ -73,7 +79,8 @@ async fn an_empty_request_is_a_success() {
 }
 
 fn logs() -> Vec<u8> {
-    let log_records = vec![LogRecord { time_unix_nano: 5, ..LogRecord::default() }, LogRecord { observed_time_unix_nano: 5, ..LogRecord::default() }];
+    let log_records =
+        vec![LogRecord { time_unix_nano: 5, ..LogRecord::default() }, LogRecord { observed_time_unix_nano: 5, ..LogRecord::default() }];
     let scope_logs = vec![ScopeLogs { log_records, ..ScopeLogs::default() }];
     ExportLogsServiceRequest { resource_logs: vec![ResourceLogs { scope_logs, ..ResourceLogs::default() }] }.encode_to_vec()
 }

@@ -146,20 +146,21 @@ pub fn signal_of_path(path: &str) -> Option<Signal> {
         .find(|signal| path.strip_suffix(signal.as_str()).is_some_and(|before| before.ends_with("/v1/")))
 }
 
+/// What is known of a request before its body is read.
+struct Readable<'a> {
+    source: &'static str,
+    headers: &'a HeaderMap,
+    key: Arc<str>,
+    signal: Option<Signal>,
+    format: Format,
+}
+
 /// Bodies up to this size are read on the spot: about 2 ms of work, less than a change of threads is worth.
 const INLINE: usize = 512 << 10;
 
 /// Translates a body and gives it to the store. Without a signal the body says what it is.
-async fn take(
-    ingest: &Ingest,
-    source: &'static str,
-    headers: &HeaderMap,
-    key: Arc<str>,
-    signal: Option<Signal>,
-    format: Format,
-    held: Held,
-    patience: Duration,
-) -> Result<Outcome, Failure> {
+async fn take(ingest: &Ingest, request: Readable<'_>, held: Held, patience: Duration) -> Result<Outcome, Failure> {
+    let Readable { source, headers, key, signal, format } = request;
     let arrival = Arrival {
         received_at: now(),
         source: source.into(),

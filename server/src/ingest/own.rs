@@ -1,7 +1,7 @@
 //! Which spans are about Clew itself: exporters are traced by other instrumentations (X-Ray's patched `requests`,
 //! OpenTelemetry's on Rollbar's uploads), and the junk one-span traces that makes are hidden by default.
 
-use model::attr::{Attributes, Value};
+use model::attr::Value;
 use model::span::Kind;
 
 /// Our own listeners, as a sender may write them.
@@ -35,7 +35,7 @@ impl Own {
 
     /// Whether a span with these attributes is a call to one of our listeners. A server span is never one: its
     /// `server.address` is the sender's own.
-    pub fn is_target(&self, kind: Kind, attributes: &Attributes) -> bool {
+    pub fn is_target(&self, kind: Kind, attributes: &[(String, Value)]) -> bool {
         if matches!(kind, Kind::Server | Kind::Consumer) || self.listeners.is_empty() {
             return false;
         }
@@ -132,19 +132,19 @@ mod tests {
             ("http://example.com:4318/v1/traces", false),
             ("not a url", false),
         ] {
-            assert_eq!(own().is_target(Kind::Client, &vec![text("http.url", url)]), ours, "{url}");
+            assert_eq!(own().is_target(Kind::Client, &[text("http.url", url)]), ours, "{url}");
         }
     }
 
     #[test]
     fn addresses_to_us() {
-        let to = |kind, port| own().is_target(kind, &vec![text("server.address", "localhost"), ("server.port".into(), Value::Int(port))]);
+        let to = |kind, port| own().is_target(kind, &[text("server.address", "localhost"), ("server.port".into(), Value::Int(port))]);
         assert!(to(Kind::Client, 4318));
         assert!(to(Kind::Internal, 4318));
         assert!(!to(Kind::Server, 4318));
         assert!(!to(Kind::Client, 4319));
         assert!(!to(Kind::Client, -1));
-        assert!(own().is_target(Kind::Client, &vec![text("http.host", "localhost:4318")]));
-        assert!(!own().is_target(Kind::Client, &vec![text("server.address", "localhost")]));
+        assert!(own().is_target(Kind::Client, &[text("http.host", "localhost:4318")]));
+        assert!(!own().is_target(Kind::Client, &[text("server.address", "localhost")]));
     }
 }

@@ -4,7 +4,7 @@
 //! Wire: grpc/doc/PROTOCOL-HTTP2.md. Retries: opentelemetry-proto, docs/specification.md, "OTLP/gRPC Throttling".
 
 use super::http::response_message;
-use super::{Failure, Format, Outcome, note_failure, take};
+use super::{Failure, Format, Outcome, Readable, note_failure, take};
 use crate::ingest::body::{self, Encoding, Framing};
 use crate::ingest::{Ingest, PATIENCE, Signal};
 use axum::body::Body;
@@ -60,7 +60,8 @@ async fn call(ingest: &Ingest, signal: Signal, headers: &HeaderMap, body: Body) 
     };
     let mut patience = PATIENCE;
     let held = body::read(body, Framing::Grpc(encoding), &ingest.budget, &mut patience).await?;
-    take(ingest, SOURCE, headers, key, Some(signal), Format::Protobuf, held, patience).await
+    let request = Readable { source: SOURCE, headers, key, signal: Some(signal), format: Format::Protobuf };
+    take(ingest, request, held, patience).await
 }
 
 fn success(outcome: &Outcome) -> Response<Body> {

@@ -1,7 +1,7 @@
 //! OTLP/HTTP. Answers are in the request's content type, errors are `google.rpc.Status`, and nothing is ever redirected
 //! (Python takes a redirect for success and loses the data).
 
-use super::{Failure, Format, Outcome, note_failure, take};
+use super::{Failure, Format, Outcome, Readable, note_failure, take};
 use crate::ingest::body::{self, Encoding, Framing};
 use crate::ingest::{Ingest, PATIENCE, Signal};
 use axum::body::Body;
@@ -75,7 +75,7 @@ async fn post(
     let encoding = encoding.ok_or(Failure::Unsupported("the content encoding must be gzip, deflate, zstd or identity"))?;
     let mut patience = PATIENCE;
     let held = body::read(body, Framing::Bare(encoding), &ingest.budget, &mut patience).await?;
-    take(ingest, SOURCE, headers, key, signal, format, held, patience).await
+    take(ingest, Readable { source: SOURCE, headers, key, signal, format }, held, patience).await
 }
 
 fn success(outcome: &Outcome, format: Format) -> Response<Body> {

@@ -1,10 +1,10 @@
 //! How many spans a sampled span stands for.
 
-use model::attr::{self, Attributes, Value};
+use model::attr::{self, Value};
 
 /// The `SampleRate` attribute (Honeycomb: keep 1 in N; a number or text), else the probability in `tracestate`
 /// (`ot=th:hex`), else 1. Never below 1.
-pub fn weight(attributes: &Attributes, trace_state: &str) -> f64 {
+pub fn weight(attributes: &[(String, Value)], trace_state: &str) -> f64 {
     let rate = match attr::get(attributes, "SampleRate") {
         Some(Value::Str(text)) => text.trim().parse().ok(),
         Some(value) => value.as_f64(),
@@ -38,11 +38,11 @@ mod tests {
         assert_eq!(weight(&rate(Value::Float(0.5)), ""), 1.0);
         assert_eq!(weight(&rate(Value::Str("NaN".into())), ""), 1.0);
         assert_eq!(weight(&rate(Value::Bool(true)), "ot=th:8"), 2.0);
-        assert_eq!(weight(&vec![], "vendor=x, ot=rv:1;th:c"), 4.0);
-        assert_eq!(weight(&vec![], "ot=th:0"), 1.0);
-        assert_eq!(weight(&vec![], "ot=th:ffffffffffffff"), (1u64 << 56) as f64);
+        assert_eq!(weight(&[], "vendor=x, ot=rv:1;th:c"), 4.0);
+        assert_eq!(weight(&[], "ot=th:0"), 1.0);
+        assert_eq!(weight(&[], "ot=th:ffffffffffffff"), (1u64 << 56) as f64);
         for bad in ["ot=th:", "ot=th:+8", "ot=th:123456789abcdef", "th:8", "ot=th:é"] {
-            assert_eq!(weight(&vec![], bad), 1.0, "{bad}");
+            assert_eq!(weight(&[], bad), 1.0, "{bad}");
         }
     }
 }
