@@ -6,11 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
 
+/// A key's name, and the key.
+type NamedKey = (Arc<str>, Box<[u8]>);
+
 /// The keys of `--keys`.
 #[derive(Clone, Default)]
 pub struct Keys {
     /// `None`: no key file, anybody may send.
-    known: Option<Arc<[(Arc<str>, Box<[u8]>)]>>,
+    known: Option<Arc<[NamedKey]>>,
     nameless: Arc<str>,
 }
 

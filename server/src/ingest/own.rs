@@ -65,9 +65,8 @@ impl Own {
         let (authority, path) = rest.split_at(end);
         let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
         let default = if scheme.eq_ignore_ascii_case("https") { 443 } else { 80 };
-        match split_port(authority) {
-            (host, port) => self.is_ours(host, port.unwrap_or(default), path),
-        }
+        let (host, port) = split_port(authority);
+        self.is_ours(host, port.unwrap_or(default), path)
     }
 
     fn is_ours(&self, host: &str, port: u16, path: &str) -> bool {
