@@ -3,6 +3,7 @@
 mod agreement;
 mod browser;
 mod cruddur;
+mod durability;
 mod harness;
 mod pages;
 mod recorder;
