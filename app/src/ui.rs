@@ -17,7 +17,7 @@ pub fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3 * 3);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push('\u{202f}');
         }
         text.push(digit);
@@ -58,7 +58,7 @@ pub fn bytes(n: u64) -> String {
 pub fn rate(n: f64, over: Nanos) -> String {
     let seconds = (over as f64 / 1e9).max(1e-9);
     let short = |value: f64| match value {
-        v if v == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         v if v >= 9.95 => count(v.round() as u64),
         v if v >= 0.095 => format!("{v:.1}"),
         v => format!("{v:.2}"),
@@ -75,7 +75,7 @@ pub fn rate(n: f64, over: Nanos) -> String {
 pub fn percent(part: f64, whole: f64) -> String {
     let share = if whole > 0.0 { 100.0 * part / whole } else { 0.0 };
     match share {
-        s if s == 0.0 => "0 %".to_owned(),
+        0.0 => "0 %".to_owned(),
         s if s < 0.01 => "< 0.01 %".to_owned(),
         s if s < 0.995 => format!("{s:.2} %"),
         s if s < 9.95 => format!("{s:.1} %"),

@@ -33,7 +33,7 @@ fn fails(n: usize) -> bool {
 }
 
 fn trace_id(n: usize) -> String {
-    format!("{:032x}", 0xc0ffee_0000_u64 + n as u64)
+    format!("{:032x}", 0x00c0_ffee_0000_u64 + n as u64)
 }
 
 fn resource(service: &str, spans: Vec<Value>) -> Value {

@@ -24,8 +24,11 @@ const IMPORT: Nanos = 5 * HOUR;
 /// How often a process lost a span of a trace before it could be exported.
 const LOST: f64 = 0.006;
 
+/// Draws one visit.
+type Draw = fn(&mut Drawing);
+
 /// The kinds of visits and how often each happens.
-const KINDS: [(f64, fn(&mut Drawing)); 9] = [
+const KINDS: [(f64, Draw); 9] = [
     (20.0, requests::home),
     (26.0, requests::product),
     (16.0, requests::search),

@@ -7,7 +7,10 @@ use proptest::prelude::*;
 const EXAMPLES: &str = include_str!("../../../../tests/queries.md");
 
 /// Every example as (query, canonical text or error).
-fn examples() -> Vec<(&'static str, Result<&'static str, (usize, &'static str)>)> {
+/// An example, and what it prints as, or where and how it is wrong.
+type Example = (&'static str, Result<&'static str, (usize, &'static str)>);
+
+fn examples() -> Vec<Example> {
     let mut examples = Vec::new();
     for line in EXAMPLES.lines().filter_map(|line| line.strip_prefix("    ")) {
         match line.split_at_checked(2) {

@@ -278,7 +278,7 @@ proptest! {
             }
             let rows = Rows::of(&columns, &tree, &View::default());
             let cells = minimap(&columns, &tree, &times, &rows, 40, 12);
-            prop_assert_eq!(cells.iter().any(|&cell| cell == Cell::Error), columns.flags.iter().any(|flags| flags.is_error()));
+            prop_assert_eq!(cells.contains(&Cell::Error), columns.flags.iter().any(|flags| flags.is_error()));
             let flame = Flame::of(&tree, &times, None);
             prop_assert_eq!(flame.lanes.iter().map(Vec::len).sum::<usize>(), columns.len());
             for lane in &flame.lanes {

@@ -31,7 +31,7 @@ impl Bitmap {
 
     fn trim(&mut self) {
         if let Some(last) = self.words.last_mut()
-            && self.len % 64 != 0
+            && !self.len.is_multiple_of(64)
         {
             *last &= (1 << (self.len % 64)) - 1;
         }
@@ -65,7 +65,7 @@ impl Bitmap {
     pub fn rank(&self, row: usize) -> usize {
         let whole: usize = self.words[..row / 64].iter().map(|word| word.count_ones() as usize).sum();
         match self.words.get(row / 64) {
-            Some(word) if row % 64 != 0 => whole + (word & ((1 << (row % 64)) - 1)).count_ones() as usize,
+            Some(word) if !row.is_multiple_of(64) => whole + (word & ((1 << (row % 64)) - 1)).count_ones() as usize,
             _ => whole,
         }
     }

@@ -64,6 +64,9 @@ pub struct StoredCount {
     pub last_received: i64,
 }
 
+/// A source, and its samples by signal.
+pub type SamplesOfSource = (String, Vec<(String, RejectedSample)>);
+
 impl Ledger {
     /// From what is stored; samples newest last, with their signal.
     pub fn new(counts: Vec<StoredCount>, samples: Vec<(String, String, RejectedSample)>) -> Ledger {
@@ -106,7 +109,7 @@ impl Ledger {
     }
 
     /// What changed since the last call, as it is to be stored: counts, and the samples of whole sources.
-    pub fn take_changes(&mut self) -> (Vec<StoredCount>, Vec<(String, Vec<(String, RejectedSample)>)>) {
+    pub fn take_changes(&mut self) -> (Vec<StoredCount>, Vec<SamplesOfSource>) {
         let changed = std::mem::take(&mut self.changed);
         let counts = changed.into_iter().map(|key| {
             let count = self.counts.get(&key).copied().unwrap_or(0).cast_signed();

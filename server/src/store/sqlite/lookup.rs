@@ -53,7 +53,7 @@ impl Filter {
     }
 
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Filter, Corrupt> {
-        if bytes.is_empty() || bytes.len() % LINE != 0 { Err(Corrupt("look-up filter")) } else { Ok(Filter(bytes)) }
+        if bytes.is_empty() || !bytes.len().is_multiple_of(LINE) { Err(Corrupt("look-up filter")) } else { Ok(Filter(bytes)) }
     }
 
     pub fn as_bytes(&self) -> &[u8] {
@@ -98,7 +98,7 @@ pub fn buckets(blocks: &[&[u64]]) -> Vec<(u8, Vec<u8>)> {
 
 /// Numbers of the blocks in a bucket that have the hash.
 pub fn find(bucket: &[u8], hash: u64) -> Result<Vec<usize>, Corrupt> {
-    if bucket.len() % 9 != 0 {
+    if !bucket.len().is_multiple_of(9) {
         return Err(Corrupt("look-up bucket"));
     }
     let (hashes, numbers) = bucket.split_at(bucket.len() / 9 * 8);

@@ -180,7 +180,7 @@ async fn seal_batch(
     let dropped = core.floor.load(Ordering::Relaxed);
     parts.retain(|number, _| *number >= dropped);
     let mut places: FxHashMap<TraceId, At> = FxHashMap::default();
-    let mut done: Vec<(i64, Arc<DayFile>, Change, Vec<Arc<Block>>)> = Vec::new();
+    let mut done = Vec::new();
     for (number, part) in parts {
         let day = core.day(number);
         let loaded = day.load().await.map_err(unavailable)?;

@@ -109,7 +109,8 @@ impl View {
 
     /// For each block the columns that `numbers` names, in one statement per day.
     pub async fn fetch(&self, blocks: &[Arc<Block>], numbers: impl Fn(&Block) -> Vec<u16>) -> Result<Vec<Columns>, Problem> {
-        let mut wanted: Vec<(&Arc<DayFile>, Vec<(i64, Vec<u16>)>)> = Vec::new();
+        type Wanted<'a> = (&'a Arc<DayFile>, Vec<(i64, Vec<u16>)>);
+        let mut wanted: Vec<Wanted<'_>> = Vec::new();
         for block in blocks {
             if let Place::Sealed { file, id } = &block.place {
                 let entry = (*id, numbers(block));
