@@ -6,8 +6,7 @@ use proptest::prelude::*;
 
 const EXAMPLES: &str = include_str!("../../../../tests/queries.md");
 
-/// Every example as (query, canonical text or error).
-/// An example, and what it prints as, or where and how it is wrong.
+/// An example: the query, and its canonical text or the position and reason of its error.
 type Example = (&'static str, Result<&'static str, (usize, &'static str)>);
 
 fn examples() -> Vec<Example> {
