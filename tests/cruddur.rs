@@ -98,9 +98,11 @@ fn stories(requests: &[Request]) -> Vec<(&'static str, &Request)> {
     ]
 }
 
-/// Opens a trace's page with scripts on and off, dark and light.
+/// Opens a trace's page with scripts on and off, dark and light; where an exception was recorded, with that span open.
 async fn look_at(clew: &Clew, name: &str, request: &Request) {
-    let url = clew.url(&format!("/t/{}", request.trace_id));
+    let thrown = request.spans.iter().find_map(|span| Some((span, span.exceptions().next()?)));
+    let span = thrown.as_ref().map(|(span, _)| format!("?span={}", span.span_id)).unwrap_or_default();
+    let url = clew.url(&format!("/t/{}{span}", request.trace_id));
     for scripts in [Scripts::On, Scripts::Off] {
         let browser = Browser::start(scripts).await;
         browser.prefer(Theme::Light).await;
@@ -113,6 +115,10 @@ async fn look_at(clew: &Clew, name: &str, request: &Request) {
             assert!(page.contains(&span.service), "{name} with scripts {scripts:?}: no {} in {page}", span.service);
         }
         assert!(page.contains(&request.entry().name), "{name} with scripts {scripts:?}: no {} in {page}", request.entry().name);
+        if let Some((_, exception)) = &thrown {
+            let last = exception.stack.trim_end().lines().last().expect("a stack has lines");
+            assert!(page.contains(exception.class) && page.contains(last), "{name} with scripts {scripts:?}: no {last} in {page}");
+        }
         assert!(!request.lacks_root() || page.to_lowercase().contains("missing parent"), "{name}: the missing root is not shown in {page}");
         browser.assert_quiet_console().await;
         let suffix = if scripts == Scripts::On { "" } else { "-no-scripts" };
