@@ -112,7 +112,11 @@ async fn nothing_acknowledged_is_lost_or_doubled_by_ten_kills() {
         assert_eq!(ids.len(), SPANS as usize);
     }
     let sources = clew.json("/api/sources").await;
-    let row = sources["ledger"].as_array().and_then(|rows| rows.iter().find(|row| row["signal"] == "traces")).expect("a row of the ledger").clone();
+    let row = sources["ledger"]
+        .as_array()
+        .and_then(|rows| rows.iter().find(|row| row["signal"] == "traces"))
+        .expect("a row of the ledger")
+        .clone();
     assert_eq!(row["stored"].as_u64(), Some(listed.values().sum()), "the ledger agrees: {row}");
     assert!(clew.stop().success());
 }
