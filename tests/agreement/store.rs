@@ -2,11 +2,11 @@
 
 use super::{now, same_facet, same_table, worlds};
 use crate::reference::{Memory, Pushed};
-use model::id::TraceId;
+use model::id::{SpanId, TraceId};
 use model::port::*;
 use model::query::ast::{Command, Query, Stats};
 use model::query::{parse, parse_key};
-use model::span::Span;
+use model::span::{Envelope, Span};
 use model::time::{DAY, HOUR, Nanos, Range, day_of};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -285,4 +285,24 @@ fn some_span() -> Span {
 fn a_commit_that_ends_with_a_duplicate_is_sealed_whole() {
     let batch = vec![some_span(), some_span()];
     now(play(vec![(vec![batch], Some(Step::Seal), Vec::new())])).unwrap();
+}
+
+/// A trace of which only a hidden span had arrived by `as_of` was listed, as having no matching span.
+#[test]
+fn what_is_not_hidden_arrived_later() {
+    let hidden = Span { envelope: Envelope { to_self: true, ..some_span().envelope }, ..some_span() };
+    let later = Span { span_id: SpanId([9; 8]), ..some_span() };
+    let question = Question {
+        query: Query::default(),
+        range: Range::ALL,
+        order: Order::NEWEST,
+        limit: 2,
+        back: Some(1),
+        buckets: 2,
+        stats: "stats count(*)".into(),
+        keys: Vec::new(),
+    };
+    for step in [None, Some(Step::Seal)] {
+        now(play(vec![(vec![vec![hidden.clone(), later.clone()]], step, vec![question.clone()])])).unwrap();
+    }
 }

@@ -395,3 +395,19 @@ pub struct BackLink {
     /// The span of this trace it points at.
     pub to: crate::id::SpanId,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_sort_by_any_column() {
+        let row = |name: &str, cell: Cell| vec![Cell::Text(name.into()), cell];
+        let rows = vec![row("a", Cell::Number(2.0)), row("b", Cell::Null), row("c", Cell::Number(10.0)), row("d", Cell::Number(2.0))];
+        let mut table = Table { columns: vec!["service".into(), "n".into()], rows, exact: true };
+        let sort = |column: &str, descending| Command::Sort { column: column.into(), descending };
+        table.arrange(&[sort("service", true), sort("n", true), Command::Limit(3)]);
+        let names: Vec<&Cell> = table.rows.iter().map(|row| &row[0]).collect();
+        assert_eq!(names, ["c", "d", "a"].map(|name| Cell::Text(name.into())).iter().collect::<Vec<_>>());
+    }
+}

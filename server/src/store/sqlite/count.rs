@@ -11,6 +11,7 @@ use model::id::TraceId;
 use model::port::{Ask, Bucket, Count, Facet, Problem, SpanSearch, Table, TraceSearch};
 use model::query::ast::{Key, Stats};
 use model::time::{Nanos, Range, day_of};
+use model::trace::Summary;
 use rustc_hash::FxHashMap;
 use std::sync::{Arc, Mutex};
 
@@ -40,6 +41,9 @@ impl Tally {
         }
     }
 }
+
+/// A trace to be counted: its start, whether it has errors, and whether it has to be looked up first.
+type Listed = (TraceId, Nanos, bool, bool);
 
 impl View {
     /// See `Reader::count`.
@@ -73,17 +77,17 @@ impl View {
     async fn count_every(&self, ask: &Ask, blocks: Vec<Arc<Block>>, tally: &mut Tally) -> Result<(), Problem> {
         let range = tally.range;
         let hidden = Arc::new(self.hidden(ask, &blocks).await?);
+        // Whether a trace is listed; if newer spans of one with hidden spans may be all that is not hidden, that has to be looked up.
+        let newer = self.as_of < self.world.seq;
         let shown = {
             let (hidden, as_of) = (hidden.clone(), self.as_of);
-            move |id: &TraceId, start: Nanos, spans: u32, first_seq: u64| {
-                range.contains(start) && first_seq <= as_of && hidden.get(id).copied().unwrap_or(0) < spans
+            move |one: &Summary| {
+                let hidden = hidden.get(&one.trace_id).copied().unwrap_or(0);
+                let listed = range.contains(one.start) && one.first_seq <= as_of && hidden < one.spans;
+                listed.then_some((one.trace_id, one.start, one.errors > 0, newer && hidden > 0))
             }
         };
-        for (summary, _) in self.world.newest().values() {
-            if shown(&summary.trace_id, summary.start, summary.spans, summary.first_seq) {
-                tally.add(summary.start, summary.errors > 0);
-            }
-        }
+        let mut listed: Vec<Listed> = self.world.newest().values().filter_map(|(summary, _)| shown(summary)).collect();
         let mut blocks = blocks;
         blocks.retain(|block| {
             let bounds = block.meta.summary_start;
@@ -96,22 +100,24 @@ impl View {
             let read = move || {
                 let newest = view.world.newest();
                 let each = chunk.iter().zip(&columns).flat_map(|(block, columns)| summaries_in(&view.shared, block, columns));
-                each.filter(|(_, one)| shown(&one.trace_id, one.start, one.spans, one.first_seq) && !newest.contains_key(&one.trace_id))
-                    .map(|(_, one)| (one.start, one.errors > 0))
-                    .collect::<Vec<_>>()
+                each.filter(|(_, one)| !newest.contains_key(&one.trace_id)).filter_map(|(_, one)| shown(&one)).collect::<Vec<_>>()
             };
             self.shared.compute(read).await
         };
         let mut results = std::pin::pin!(steps(ask, blocks, step));
         while let Some(counted) = results.next().await.transpose()? {
             match counted {
-                Some(counted) => counted.into_iter().for_each(|(start, failed)| tally.add(start, failed)),
+                Some(counted) => listed.extend(counted),
                 None => {
                     tally.count.exact = false;
                     break;
                 }
             }
         }
+        let doubtful: Vec<TraceId> = listed.iter().filter(|(.., doubtful)| *doubtful).map(|(id, ..)| *id).collect();
+        let visible = self.visible(&doubtful).await?;
+        let counts = |one: &&Listed| !one.3 || visible.contains(&one.0);
+        listed.iter().filter(counts).for_each(|(_, start, failed, _)| tally.add(*start, *failed));
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use model::port::{Ask, Cursor, Order, OrderBy, Page, Problem, TraceRow, TraceSea
 use model::query::ast::{Expr, Field, Key, Literal, Query, SpanField, Test};
 use model::time::{Nanos, Range, day_of};
 use model::trace::Summary;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -74,13 +74,6 @@ impl View {
     pub async fn page(&self, ask: &Ask, search: &TraceSearch) -> Result<Page<TraceRow>, Problem> {
         let plan = Arc::new(Plan::new(&search.query)?);
         let limit = search.limit.max(1) as usize;
-        let mut top = Top {
-            order: search.order,
-            room: limit + 1,
-            after: search.cursor.map(|cursor| (rank(search.order, cursor.value), cursor.trace_id)),
-            rows: BTreeMap::new(),
-            places: FxHashMap::default(),
-        };
         let mut range = search.range;
         if let (OrderBy::Time, Some(cursor)) = (search.order.by, search.cursor) {
             match search.order.descending {
@@ -89,14 +82,31 @@ impl View {
             }
         }
         let blocks = self.blocks_since(range.start).await?;
-        let complete = if plan.is_unfiltered() {
-            self.every(ask, range, blocks, &mut top).await?
-        } else {
-            self.matching(ask, range, &plan, blocks, &mut top).await?
+        // Traces of which this read sees hidden spans only, which their summaries cannot tell.
+        let mut unseen: FxHashSet<TraceId> = FxHashSet::default();
+        let (rows, more, complete) = loop {
+            let mut top = Top {
+                order: search.order,
+                room: limit + 1,
+                after: search.cursor.map(|cursor| (rank(search.order, cursor.value), cursor.trace_id)),
+                rows: BTreeMap::new(),
+                places: FxHashMap::default(),
+            };
+            let complete = if plan.is_unfiltered() {
+                self.every(ask, range, blocks.clone(), &unseen, &mut top).await?
+            } else {
+                self.matching(ask, range, &plan, blocks.clone(), &mut top).await?
+            };
+            let mut rows: Vec<Entry> = top.rows.into_values().collect();
+            self.recount(&plan, &mut rows).await?;
+            let known = unseen.len();
+            unseen.extend(rows.iter().filter(|row| row.matched == 0).map(|row| row.summary.trace_id));
+            if unseen.len() == known {
+                let more = rows.len() > limit;
+                rows.truncate(limit);
+                break (rows, more, complete);
+            }
         };
-        let more = top.rows.len() > limit;
-        let mut rows: Vec<Entry> = top.rows.into_values().take(limit).collect();
-        self.recount(&plan, &mut rows).await?;
         let next = rows.last().filter(|_| more).map(|last| Cursor {
             value: search.order.value(&last.summary),
             trace_id: last.summary.trace_id,
@@ -144,12 +154,34 @@ impl View {
         Ok(hidden)
     }
 
+    /// Those of these traces of which this read sees a span that is not hidden.
+    pub async fn visible(&self, ids: &[TraceId]) -> Result<FxHashSet<TraceId>, Problem> {
+        let mut visible = FxHashSet::default();
+        if ids.is_empty() {
+            return Ok(visible);
+        }
+        let plan = Arc::new(Plan::new(&Query::default())?);
+        let blocks = self.candidates(ids, lookup::hash, |_| true).await?;
+        for chunk in chunks(blocks.into_iter().map(|(block, _)| block).collect()) {
+            visible.extend(self.find(&plan, chunk).await?.into_iter().map(|found| found.hit.trace_id));
+        }
+        Ok(visible)
+    }
+
     /// Without a filter the summaries are all there is to read.
-    async fn every(&self, ask: &Ask, range: Range, blocks: Vec<Arc<Block>>, top: &mut Top) -> Result<bool, Problem> {
+    async fn every(
+        &self,
+        ask: &Ask,
+        range: Range,
+        blocks: Vec<Arc<Block>>,
+        unseen: &FxHashSet<TraceId>,
+        top: &mut Top,
+    ) -> Result<bool, Problem> {
         let hidden = self.hidden(ask, &blocks).await?;
         let add = |top: &mut Top, summary: &Arc<Summary>| {
             let hidden = hidden.get(&summary.trace_id).copied().unwrap_or(0);
-            if range.contains(summary.start) && summary.first_seq <= self.as_of && hidden < summary.spans {
+            let listed = range.contains(summary.start) && summary.first_seq <= self.as_of && hidden < summary.spans;
+            if listed && !unseen.contains(&summary.trace_id) {
                 top.add(summary, summary.spans - hidden, None, u64::from(summary.spans));
             }
         };
