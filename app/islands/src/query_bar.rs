@@ -175,7 +175,7 @@ async fn fetch(url: &str) -> Option<JsValue> {
 fn read(answer: &JsValue) -> Vec<Hint> {
     let field = |of: &JsValue, name: &str| js_sys::Reflect::get(of, &JsValue::from_str(name)).ok();
     let text = |of: &JsValue, name: &str| field(of, name).and_then(|value| value.as_string());
-    let list = |name: &str| field(answer, name).map(|value| js_sys::Array::from(&value)).unwrap_or_default();
+    let list = |name: &str| field(answer, name).and_then(|value| value.dyn_into::<js_sys::Array>().ok()).unwrap_or_default();
     let keys = list("keys").into_iter().filter_map(|row| {
         let key = text(&row, "key")?;
         Some(Hint { text: format!("{key}:"), label: key, note: text(&row, "kind").unwrap_or_default() })

@@ -54,7 +54,8 @@ fn body(drawing: &Drawing) -> impl IntoView + use<> {
         // Asked for while the bundle is still on its way.
         <Link rel="preload" as_="fetch" href=columns.clone() crossorigin="anonymous"/>
         <div id="trace" class=format!("trace view-{}", form.as_str()) data-own-keys="" data-columns=columns data-id=drawing.url.id.to_string()
-            data-settled=drawing.settled().to_string()>
+            data-settled=drawing.settled().to_string() data-zoomed=mark(drawing.url.view.zoom.is_some())
+            data-focused=mark(drawing.url.view.focus.is_some()) data-filtered=mark(!drawing.url.view.services.is_empty())>
             {head::head(drawing).into_any()}
             {tools::tools(drawing).into_any()}
             <div id="map" class="t-map needs-js" role="img" aria-label="The whole trace in small; drag to zoom"></div>
@@ -66,4 +67,9 @@ fn body(drawing: &Drawing) -> impl IntoView + use<> {
             <islands::Waterfall/>
         </div>
     }
+}
+
+/// An attribute that is there or not.
+fn mark(on: bool) -> Option<&'static str> {
+    on.then_some("")
 }

@@ -74,8 +74,11 @@ async fn found(here: Here, asked: Asked, query: Query) -> Result<Shown, Problem>
     let counts = counts?;
     let newest = if rows.rows.is_empty() { newest(&here, &search).await? } else { None };
 
-    let colours =
-        colours(counts.services().chain(rows.rows.iter().flat_map(|row| row.summary.services.iter().map(|(name, _)| name.as_str()))));
+    // The services of the whole range, so that a service keeps its colour from query to query.
+    let brief = here.ask.clone().until(std::time::Instant::now() + counts::BRIEF);
+    let services = here.reader.services(&brief, asked.range).await?;
+    let named = services.iter().map(String::as_str).chain(counts.services());
+    let colours = colours(named.chain(rows.rows.iter().flat_map(|row| row.summary.services.iter().map(|(name, _)| name.as_str()))));
     let link = |text: String| asked.url.with_query(text).to_string();
     let title = if asked.url.query.is_empty() { "Traces".to_owned() } else { format!("{} · Traces", asked.url.query) };
     let exact = (!counts.exact()).then(|| url::Traces { wait: true, ..asked.url.clone() }.to_string());

@@ -12,7 +12,8 @@ const HEIGHT: f64 = 100.0;
 
 /// Bars of traces over time, those with errors at the foot. `link` is where a bar leads.
 pub fn histogram(range: Range, buckets: &[Bucket], what: (&'static str, &'static str), link: &dyn Fn(Range) -> String) -> AnyView {
-    let most = buckets.iter().map(|bucket| bucket.traces).max().unwrap_or_default().max(1);
+    let peak = buckets.iter().map(|bucket| bucket.traces).max().unwrap_or_default();
+    let most = peak.max(1);
     let step = step_of(range, buckets.len());
     let bars = buckets.iter().enumerate().map(|(n, bucket)| {
         let span = Range { start: bucket.start, end: bucket.start.saturating_add(step).min(range.end) };
@@ -32,7 +33,7 @@ pub fn histogram(range: Range, buckets: &[Bucket], what: (&'static str, &'static
     });
     let bars = bars.collect_view();
     let width = buckets.len().max(1);
-    let peak = super::count(most);
+    let peak = super::count(peak);
     let summary =
         format!("{} over time, most in one bar: {peak}", plural(buckets.iter().map(|bucket| bucket.traces).sum(), what.0, what.1));
     view! {

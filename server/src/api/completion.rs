@@ -6,6 +6,7 @@ use super::ask::Parameters;
 use axum::extract::RawQuery;
 use axum::response::Response;
 use model::port::{FacetValue, KeyHint, SpanSearch};
+use model::query::FIELDS;
 use model::query::ast::{Expr, Field, Key, Query, SpanField, Test, TraceField};
 use model::query::parse_key;
 use serde::Serialize;
@@ -25,7 +26,26 @@ pub(super) async fn keys(store: State, RawQuery(raw): RawQuery) -> Result<Respon
     let limit = parameters.number("limit", 20, 1, 1000)?;
     let ask = parameters.brief_ask()?;
     let _left = ask.cancel_on_drop();
-    Ok(json(&Keys { keys: store.keys(&ask, range, parameters.text("prefix"), limit).await? }))
+    let prefix = parameters.text("prefix");
+    // What every span has comes first; the store knows the attributes that occur.
+    let fields = FIELDS.iter().filter(|(name, _)| name.starts_with(prefix));
+    let mut keys: Vec<KeyHint> = fields.map(|(name, key)| KeyHint { key: (*name).to_owned(), kind: kind(key).to_owned() }).collect();
+    let attributes = store.keys(&ask, range, prefix, limit).await?;
+    keys.extend(attributes.into_iter().filter(|hint| FIELDS.iter().all(|(name, _)| *name != hint.key)));
+    keys.truncate(limit as usize);
+    Ok(json(&Keys { keys }))
+}
+
+/// What values a field has, in the words of [`KeyHint`].
+fn kind(field: &Key) -> &'static str {
+    match field {
+        Key::Span(SpanField::Duration) | Key::Trace(TraceField::Duration) => "duration",
+        Key::Span(SpanField::Weight | SpanField::Events | SpanField::Links) | Key::Trace(TraceField::Spans | TraceField::Errors) => {
+            "number"
+        }
+        Key::Span(SpanField::Entry | SpanField::ToSelf) => "boolean",
+        _ => "text",
+    }
 }
 
 #[derive(Serialize)]

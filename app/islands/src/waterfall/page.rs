@@ -161,17 +161,6 @@ impl Data {
         }
     }
 
-    /// Whether a span runs in another service than the one it hangs under.
-    pub fn enters(&self, span: u32) -> bool {
-        match self.tree.parent_of_span(span) {
-            NONE => true,
-            up => match self.tree.node(up) {
-                Node::Span(up) => self.columns.service[up as usize] != self.columns.service[span as usize],
-                _ => true,
-            },
-        }
-    }
-
     pub fn span(&self, id: SpanId) -> Option<u32> {
         self.tree.span(&self.columns, id)
     }
@@ -356,7 +345,7 @@ impl Page {
     /// Scrolls a node's row into sight.
     pub fn scroll_to(&mut self, n: u32) {
         if let Some(row) = self.rows.row_over(&self.data.tree, n) {
-            self.list.scroll_into_sight(row);
+            self.list.scroll_into_sight(row, self.rows.len());
             self.touch(Stale { rows: true, ..Stale::default() });
         }
     }

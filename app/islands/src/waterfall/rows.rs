@@ -61,6 +61,12 @@ pub(super) fn mount(page: &mut Page) {
 }
 
 impl List {
+    fn set_total(&self, total: usize) {
+        if let Some(body) = &self.body {
+            style(body, "height", &[&(total as i32 * HEIGHT).to_string(), "px"].concat());
+        }
+    }
+
     fn top_row(&self) -> usize {
         self.scroll.as_ref().map_or(0, |scroll| (scroll.scroll_top().max(0) / HEIGHT) as usize)
     }
@@ -69,8 +75,9 @@ impl List {
         self.scroll.as_ref().map_or(0, |scroll| (scroll.client_height().max(HEIGHT) / HEIGHT) as usize + 1)
     }
 
-    /// As few pixels as it takes.
-    pub fn scroll_into_sight(&self, row: usize) {
+    /// As few pixels as it takes, in a list of `total` rows, which may be more than were drawn last.
+    pub fn scroll_into_sight(&self, row: usize, total: usize) {
+        self.set_total(total);
         let Some(scroll) = &self.scroll else { return };
         let (top, height) = (scroll.scroll_top(), scroll.client_height());
         let at = row as i32 * HEIGHT;
@@ -112,7 +119,7 @@ pub(super) fn draw(page: &mut Page, all: bool) {
         }
     }
     if all {
-        style(&body, "height", &[&(total as i32 * HEIGHT).to_string(), "px"].concat());
+        page.list.set_total(total);
     }
     let pool = page.list.pool.len();
     let first = page.list.top_row().saturating_sub(SPARE / 2).min(total.saturating_sub(pool));
@@ -210,7 +217,7 @@ impl Slot {
             class.push_str(" svc-");
             class.push_str(&data.colour(face).to_string());
         }
-        let service = face.filter(|&face| data.enters(face)).map_or("", |face| data.service(face));
+        let service = face.filter(|_| data.tree.enters(&data.columns, row.node)).map_or("", |face| data.service(face));
         match data.tree.node(row.node) {
             Node::Span(n) => {
                 self.label(service, data.name(n));

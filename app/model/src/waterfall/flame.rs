@@ -16,15 +16,22 @@ impl Flame {
             Some(n) => &tree.order[tree.place[n as usize] as usize..][..tree.size[n as usize] as usize],
             None => &tree.order[..],
         };
-        // Parents come before children in `order`, and a stable sort keeps that among equal starts.
         let mut spans: Vec<u32> = nodes.iter().copied().filter(|&n| matches!(tree.node(n), Node::Span(_))).collect();
-        spans.sort_by_key(|&n| times.start[n as usize]);
+        // By start, but a child whose clock is early no sooner than its parent, so that it is placed below it: parents come
+        // before children in `order`, and a stable sort keeps that among equal keys.
+        let mut turn = times.start.clone();
+        for &n in &spans {
+            let up = tree.parent_of_span(n);
+            if up != NONE {
+                turn[n as usize] = turn[n as usize].max(turn[up as usize]);
+            }
+        }
+        spans.sort_by_key(|&n| turn[n as usize]);
         let mut lane_of = vec![NONE; tree.len()];
         let mut ends = Ends::with_lanes(64);
         let mut lanes: Vec<Vec<u32>> = Vec::new();
         for n in spans {
             let up = tree.parent_of_span(n);
-            // A child can begin before its parent (clock skew); then it is drawn as if it had none.
             let above = if up == NONE { NONE } else { lane_of[up as usize] };
             let first = if above == NONE { 0 } else { above as usize + 1 };
             let lane = ends.first_free(first, times.start[n as usize]);

@@ -125,6 +125,24 @@ impl Tree {
         }
     }
 
+    /// Whether the row of a span or group must say its service: it is another than that of the span it hangs under, and the
+    /// row of its group has not said it already.
+    pub fn enters(&self, columns: &Columns, n: u32) -> bool {
+        let span = match self.node(n) {
+            Node::Span(_) if self.parent[n as usize] != self.parent_of_span(n) => return false,
+            Node::Span(_) => n,
+            Node::Group(group) => self.groups[group as usize].spans[0],
+            Node::Missing(_) => return false,
+        };
+        match self.parent_of_span(span) {
+            NONE => true,
+            up => match self.node(up) {
+                Node::Span(up) => columns.service[up as usize] != columns.service[span as usize],
+                _ => true,
+            },
+        }
+    }
+
     /// From the top down to the node, itself included.
     pub fn path(&self, n: u32) -> Vec<u32> {
         let mut path = vec![n];

@@ -8,7 +8,7 @@ use model::port::BackLink;
 use model::span::Span;
 use model::time::Nanos;
 use model::trace::{SETTLED_AFTER, Trace};
-use model::waterfall::{Critical, NONE, Node, Rows, Skew, Times, Tree, View, Window, skews};
+use model::waterfall::{Critical, Node, Rows, Skew, Times, Tree, View, Window, skews};
 
 /// A trace and how it is shown.
 pub(super) struct Drawing {
@@ -115,17 +115,6 @@ impl Drawing {
         match self.tree.node(node) {
             Node::Span(n) => Some(n),
             _ => self.tree.children(node).first().copied(),
-        }
-    }
-
-    /// Whether a span runs in another service than the one it hangs under, so that its row must say which.
-    pub fn enters(&self, span: u32) -> bool {
-        match self.tree.parent_of_span(span) {
-            NONE => true,
-            up => match self.tree.node(up) {
-                Node::Span(up) => self.columns.service[up as usize] != self.columns.service[span as usize],
-                _ => true,
-            },
         }
     }
 

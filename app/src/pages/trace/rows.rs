@@ -88,7 +88,8 @@ fn span(drawing: &Drawing, row: &Row, n: u32) -> impl IntoView + use<> {
             class.push_str(name);
         }
     }
-    let service = drawing.enters(n).then(|| view! { <span class="w-service">{drawing.service(n).to_owned()}</span>" " });
+    let service =
+        drawing.tree.enters(&drawing.columns, n).then(|| view! { <span class="w-service">{drawing.service(n).to_owned()}</span>" " });
     let status = match columns.http_status[at] {
         0..=399 => None,
         code => Some(view! { <span class="badge error">{code}</span> }),
@@ -136,7 +137,10 @@ fn missing(drawing: &Drawing, row: &Row, at: u32) -> impl IntoView + use<> {
 fn group(drawing: &Drawing, row: &Row, at: u32) -> impl IntoView + use<> {
     let group = &drawing.tree.groups[at as usize];
     let face = group.spans[0];
-    let service = drawing.enters(face).then(|| view! { <span class="w-service">{drawing.service(face).to_owned()}</span>" " });
+    let service = drawing
+        .tree
+        .enters(&drawing.columns, row.node)
+        .then(|| view! { <span class="w-service">{drawing.service(face).to_owned()}</span>" " });
     let figures = format!("p50 {}  max {}  sum {}", Human(group.p50), Human(group.max), Human(group.sum));
     let errors = (group.errors > 0).then(|| view! { <span class="badge error">{plural(group.errors.into(), "error", "errors")}</span> });
     let hit = group.spans.iter().any(|&n| drawing.found[n as usize]);

@@ -103,7 +103,11 @@ fn in_value(value: &Value, here: &dyn Fn(&str) -> bool) -> bool {
 /// Whether the wanted tokens follow one another in the text; an open end may lie inside a token.
 fn in_text(text: &str, word: &Word, wanted: &[String]) -> bool {
     let there: Vec<String> = tokens(text).map(str::to_lowercase).collect();
-    let last = wanted.len().saturating_sub(1);
+    if wanted.is_empty() {
+        // Nothing but signs: no token, but it may be there as it is.
+        return text.contains(&word.text);
+    }
+    let last = wanted.len() - 1;
     let fits = |window: &[String]| {
         window.iter().zip(wanted).enumerate().all(|(n, (there, wanted))| match (word.open_start && n == 0, word.open_end && n == last) {
             (true, true) => there.contains(wanted.as_str()),
@@ -112,7 +116,7 @@ fn in_text(text: &str, word: &Word, wanted: &[String]) -> bool {
             (false, false) => there == wanted,
         })
     };
-    !wanted.is_empty() && there.windows(wanted.len()).any(fits)
+    there.windows(wanted.len()).any(fits)
 }
 
 /// The values a key has on a span; an event key has one for each event.

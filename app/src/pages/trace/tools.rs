@@ -31,9 +31,9 @@ pub(super) fn tools(drawing: &Drawing) -> impl IntoView + use<> {
             "Move spans of other clocks under their callers; times are as sent otherwise",
         )
     });
-    let unzoom = view.zoom.map(|_| view! { <a class="button" href=drawing.with(|view| view.zoom = None) data-unzoom="">"Zoom out"</a> });
-    let unfocus =
-        view.focus.map(|_| view! { <a class="button" href=drawing.with(|view| view.focus = None) data-unfocus="">"Whole trace"</a> });
+    // In the page whatever the view is, and shown by the style sheet when there is something to undo: the island only says so.
+    let unzoom = view! { <a class="button" href=drawing.with(|view| view.zoom = None) data-unzoom="" title="The whole of the time (Z)">"Zoom out"</a> };
+    let unfocus = view! { <a class="button" href=drawing.with(|view| view.focus = None) data-unfocus="">"Whole trace"</a> };
     view! {
         <div class="t-tools">
             <nav class="t-tabs" aria-label="View">{tabs.into_iter().collect_view()}</nav>
@@ -113,7 +113,7 @@ fn services(drawing: &Drawing) -> impl IntoView + use<> {
         view! {
             <div class="t-services" role="group" aria-label="Services">
                 {order.into_iter().map(one).collect_view()}
-                {(!view.services.is_empty()).then(|| view! { <a class="t-service" href=drawing.with(|view| view.services.clear()) data-service="">"all"</a> })}
+                <a class="t-service" href=drawing.with(|view| view.services.clear()) data-service="">"all"</a>
             </div>
         }
     })

@@ -12,7 +12,7 @@ use model::query::parse_key;
 use std::time::{Duration, Instant};
 
 /// How long the first page waits for counts.
-const BRIEF: Duration = Duration::from_millis(100);
+pub(super) const BRIEF: Duration = Duration::from_millis(100);
 
 /// How long the second request waits.
 pub(super) const PATIENT: Duration = Duration::from_secs(2);
