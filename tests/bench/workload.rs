@@ -104,7 +104,7 @@ pub struct Workload {
     wanted: usize,
     /// Spans of the last trace that did not fit in the part before.
     left: Vec<(u8, Span)>,
-    pub facts: Vec<Fact>,
+    facts: Vec<Fact>,
     pub traces: Vec<TraceFact>,
     /// Bytes of attributes as JSON, for the shape.
     json_bytes: usize,
@@ -127,6 +127,11 @@ impl Workload {
             json_bytes: 0,
             wire_bytes: 0,
         }
+    }
+
+    /// What is known of the spans that were sent: the last trace may have been cut off.
+    pub fn sent(&self) -> &[Fact] {
+        &self.facts[..self.made]
     }
 
     /// Bytes of attributes as JSON, and bytes on the wire, per span made so far.

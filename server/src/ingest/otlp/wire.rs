@@ -251,7 +251,8 @@ fn first_record(body: &[u8]) -> Option<&[u8]> {
 }
 
 fn owned(text: &[u8]) -> String {
-    String::from_utf8_lossy(text).into_owned()
+    // Checked in one go first: looking for the end of a valid part byte by byte is slow.
+    std::str::from_utf8(text).map_or_else(|_| String::from_utf8_lossy(text).into_owned(), str::to_owned)
 }
 
 /// One field of a protobuf message by wire type.

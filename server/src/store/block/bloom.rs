@@ -7,10 +7,18 @@ const PROBES: usize = 6;
 
 /// Hash of a token, case aside.
 pub fn hash(token: &str) -> u64 {
-    if token.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase()) {
-        return xxhash_rust::xxh3::xxh3_64(token.as_bytes());
+    if token.is_ascii() {
+        return hash_ascii(token.as_bytes());
     }
     xxhash_rust::xxh3::xxh3_64(model::query::ast::fold(token).as_bytes())
+}
+
+/// [`hash`] of a token that is known to be ASCII.
+pub fn hash_ascii(token: &[u8]) -> u64 {
+    match token.iter().any(u8::is_ascii_uppercase) {
+        false => xxhash_rust::xxh3::xxh3_64(token),
+        true => xxhash_rust::xxh3::xxh3_64(&token.to_ascii_lowercase()),
+    }
 }
 
 /// A filter over these hashes, which may repeat.

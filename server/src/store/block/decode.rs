@@ -94,13 +94,14 @@ pub fn span_ids(meta: &Meta, columns: &Columns) -> Result<Vec<SpanId>, Corrupt> 
     sized(ids, meta)
 }
 
-/// Trace summaries in the order they were given to `encode`. Needs `SUMMARIES` and `TRACES`.
-pub fn summaries(meta: &Meta, columns: &Columns) -> Result<Vec<Summary>, Corrupt> {
+/// The trace summaries that `keep` says yes to, with their row, in the order they were given to `encode`. `keep` sees each of them, without
+/// its texts. Needs `SUMMARIES` and `TRACES`.
+pub fn summaries(meta: &Meta, columns: &Columns, keep: impl FnMut(&Summary) -> bool) -> Result<Vec<(usize, Summary)>, Corrupt> {
     if meta.summaries == 0 {
         return Ok(Vec::new());
     }
     let ids: Vec<TraceId> = runs(meta, columns)?.into_iter().map(|(id, _)| id).collect();
-    summary::get(&body(columns, number::SUMMARIES)?, meta.summaries as usize, &ids)
+    summary::get(&body(columns, number::SUMMARIES)?, meta.summaries as usize, &ids, keep)
 }
 
 /// Each trace with its rows, in row order.

@@ -145,9 +145,10 @@ impl StatsGroups {
         }
         for (at, key) in self.sampled.iter().enumerate() {
             let numbers = numbers(meta, columns, key)?;
+            let mut samples: Vec<&mut Samples> = self.groups.iter_mut().map(|group| &mut group.samples[at]).collect();
             for (row, group) in rows.iter().zip(&of_row) {
                 if !numbers[*row].is_nan() {
-                    self.groups[*group].samples[at].add(numbers[*row], weight(*row));
+                    samples[*group].add(numbers[*row], weight(*row));
                 }
             }
         }
@@ -230,6 +231,9 @@ impl StatsGroups {
     }
 }
 
+/// Groups and numbers up to here are looked up in a table of their product.
+const SMALL: usize = 64;
+
 /// Splits the groups of rows by one more key, given as a number per row that has the same meaning all over the block.
 fn refine(
     local: &mut [u32],
@@ -238,21 +242,28 @@ fn refine(
     number: impl Fn(usize) -> u64,
     cell: impl Fn(u64) -> GroupCell,
 ) {
+    // Few groups and small numbers, the usual case, are told apart by a table.
+    let mut table: Vec<u32> = vec![ABSENT; if cells.len() <= SMALL { cells.len() * SMALL } else { 0 }];
     let mut finer: FxHashMap<(u32, u64), u32> = FxHashMap::default();
     let mut finer_cells: Vec<Vec<GroupCell>> = Vec::new();
-    let mut last: Option<((u32, u64), u32)> = None;
+    let mut make = |(group, number): (u32, u64)| {
+        let mut cells = cells[group as usize].clone();
+        cells.push(cell(number));
+        finer_cells.push(cells);
+        finer_cells.len() as u32 - 1
+    };
     for (group, row) in local.iter_mut().zip(rows) {
         let key = (*group, number(*row));
-        *group = match last {
-            Some((same, place)) if same == key => place,
-            _ => *finer.entry(key).or_insert_with(|| {
-                let mut cells = cells[*group as usize].clone();
-                cells.push(cell(key.1));
-                finer_cells.push(cells);
-                finer_cells.len() as u32 - 1
-            }),
+        let place = usize::try_from(key.1).ok().filter(|number| *number < SMALL).map(|number| key.0 as usize * SMALL + number);
+        *group = match place.and_then(|place| table.get_mut(place)) {
+            Some(place) => {
+                if *place == ABSENT {
+                    *place = make(key);
+                }
+                *place
+            }
+            None => *finer.entry(key).or_insert_with(|| make(key)),
         };
-        last = Some((key, *group));
     }
     *cells = finer_cells;
 }

@@ -60,16 +60,17 @@ pub fn put(summaries: &[Summary], traces: &[TraceId]) -> Vec<u8> {
     to
 }
 
-/// The inverse of [`put`].
-pub fn get(body: &[u8], count: usize, traces: &[TraceId]) -> Result<Vec<Summary>, Corrupt> {
+/// The inverse of [`put`] for the summaries that `keep` says yes to, with their row. `keep` sees every summary in order, without its
+/// texts: those are made for the kept ones alone.
+pub fn get(body: &[u8], count: usize, traces: &[TraceId], mut keep: impl FnMut(&Summary) -> bool) -> Result<Vec<(usize, Summary)>, Corrupt> {
     let mut from = Reader::new(body);
     let texts = (0..from.count(1)?).map(|_| from.text()).collect::<Result<Vec<_>, _>>()?;
-    let text = |from: &mut Reader| -> Result<String, Corrupt> {
+    let text = |from: &mut Reader| -> Result<&str, Corrupt> {
         let place = usize::try_from(from.get()?).map_err(|_| Corrupt("text place"))?;
-        texts.get(place).map(|text| (*text).to_owned()).ok_or(Corrupt("text place"))
+        texts.get(place).copied().ok_or(Corrupt("text place"))
     };
     let number = |from: &mut Reader| -> Result<u32, Corrupt> { u32::try_from(from.get()?).map_err(|_| Corrupt("count")) };
-    let mut summaries = Vec::new();
+    let mut heads = Vec::new();
     let mut last = (0i64, 0i64, 0i64);
     for _ in 0..count {
         let trace_id = match from.get()? {
@@ -79,37 +80,59 @@ pub fn get(body: &[u8], count: usize, traces: &[TraceId]) -> Result<Vec<Summary>
         last.0 = last.0.wrapping_add(from.signed()?);
         last.1 = last.1.wrapping_add(from.signed()?);
         last.2 = last.2.wrapping_add(from.signed()?);
-        summaries.push(Summary {
+        heads.push((trace_id, last));
+    }
+    let mut kept = Vec::new();
+    for (row, (trace_id, (start, first_seq, last_received))) in heads.into_iter().enumerate() {
+        let duration_ns = from.signed()?;
+        let (spans, errors) = (number(&mut from)?, number(&mut from)?);
+        let flags = from.byte()?;
+        let status = Status::from_number(i32::from(flags >> 1));
+        let root_start = start.wrapping_add(from.signed()?);
+        let span_id = SpanId(from.array()?);
+        let summary = Summary {
             trace_id,
-            root: Root { span_id: SpanId::default(), start: 0, service: String::new(), name: String::new(), status: Status::Unset },
-            has_root: false,
-            start: last.0,
-            duration_ns: 0,
-            spans: 0,
-            errors: 0,
+            root: Root { span_id, start: root_start, service: String::new(), name: String::new(), status },
+            has_root: flags & 1 == 1,
+            start,
+            duration_ns,
+            spans,
+            errors,
             services: Vec::new(),
             sources: Vec::new(),
-            first_seq: last.1.cast_unsigned(),
-            last_received: last.2,
-        });
+            first_seq: first_seq.cast_unsigned(),
+            last_received,
+        };
+        if keep(&summary) {
+            kept.push((row, summary));
+        }
     }
-    for summary in &mut summaries {
-        summary.duration_ns = from.signed()?;
-        summary.spans = number(&mut from)?;
-        summary.errors = number(&mut from)?;
-        let flags = from.byte()?;
-        summary.has_root = flags & 1 == 1;
-        summary.root.status = Status::from_number(i32::from(flags >> 1));
-        summary.root.start = summary.start.wrapping_add(from.signed()?);
-        summary.root.span_id = SpanId(from.array()?);
+    let mut row = 0;
+    for (kept, summary) in &mut kept {
+        while row < *kept {
+            skip_texts(&mut from)?;
+            row += 1;
+        }
+        row += 1;
+        summary.root.service = text(&mut from)?.to_owned();
+        summary.root.name = text(&mut from)?.to_owned();
+        let services = (0..from.count(2)?).map(|_| Ok((text(&mut from)?.to_owned(), number(&mut from)?)));
+        summary.services = services.collect::<Result<_, Corrupt>>()?;
+        summary.sources = (0..from.count(1)?).map(|_| text(&mut from).map(str::to_owned)).collect::<Result<_, _>>()?;
     }
-    for summary in &mut summaries {
-        summary.root.service = text(&mut from)?;
-        summary.root.name = text(&mut from)?;
-        summary.services = (0..from.count(2)?).map(|_| Ok((text(&mut from)?, number(&mut from)?))).collect::<Result<_, Corrupt>>()?;
-        summary.sources = (0..from.count(1)?).map(|_| text(&mut from)).collect::<Result<_, _>>()?;
+    Ok(kept)
+}
+
+fn skip_texts(from: &mut Reader) -> Result<(), Corrupt> {
+    from.get()?;
+    from.get()?;
+    for _ in 0..2 * from.count(2)? {
+        from.get()?;
     }
-    Ok(summaries)
+    for _ in 0..from.count(1)? {
+        from.get()?;
+    }
+    Ok(())
 }
 
 #[derive(Default)]

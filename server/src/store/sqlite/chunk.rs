@@ -20,7 +20,7 @@ pub struct Chunk {
 impl Chunk {
     /// Carries summaries only.
     pub fn empty(seq: u64) -> Chunk {
-        let encoded = block::encode(&[], &[]);
+        let encoded = block::encode_tail(&[]);
         Chunk { spans: Vec::new(), encoded, blob: Vec::new(), last_seq: seq, hashes: Vec::new(), datasets: Vec::new() }
     }
 }
@@ -36,7 +36,7 @@ pub async fn encode(spans: Vec<Span>) -> Result<Vec<Chunk>, Problem> {
         while !rest.is_empty() {
             let later = rest.split_off(rest.len().min(MAX_SPANS));
             let spans = std::mem::replace(&mut rest, later);
-            let encoded = block::encode(&spans, &[]);
+            let encoded = block::encode_tail(&spans);
             chunks.push(Chunk {
                 blob: encoded.to_blob(),
                 encoded,

@@ -99,8 +99,15 @@ impl View {
             let (view, shown) = (self.clone(), shown.clone());
             let read = move || {
                 let newest = view.world.newest();
-                let each = chunk.iter().zip(&columns).flat_map(|(block, columns)| summaries_in(&view.shared, block, columns));
-                each.filter(|(_, one)| !newest.contains_key(&one.trace_id)).filter_map(|(_, one)| shown(&one)).collect::<Vec<_>>()
+                let mut counted: Vec<Listed> = Vec::new();
+                for (block, columns) in chunk.iter().zip(&columns) {
+                    let count = |one: &Summary| {
+                        counted.extend(shown(one).filter(|_| !newest.contains_key(&one.trace_id)));
+                        false
+                    };
+                    summaries_in(&view.shared, block, columns, count);
+                }
+                counted
             };
             self.shared.compute(read).await
         };

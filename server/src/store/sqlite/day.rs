@@ -8,7 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -94,6 +94,8 @@ pub struct DayFile {
     readers: OnceLock<SqlitePool>,
     writer: tokio::sync::Mutex<Option<SqliteConnection>>,
     last_id: AtomicI64,
+    /// Whether something was written since the last checkpoint.
+    dirty: AtomicBool,
     /// Look-up hashes of at least all open blocks: "is this trace known?" without asking each block.
     pub open_hashes: Mutex<FxHashSet<u64>>,
     /// Blocks folded away whose columns an older picture may still read.
@@ -133,6 +135,7 @@ impl DayFile {
             readers: OnceLock::new(),
             writer: tokio::sync::Mutex::new(None),
             last_id: AtomicI64::new(0),
+            dirty: AtomicBool::new(false),
             open_hashes: Mutex::default(),
             gone: Mutex::default(),
         }
@@ -253,6 +256,7 @@ impl DayFile {
 
     /// Does all of `change` in one transaction. Only the sealer calls this, after [`DayFile::load`].
     pub async fn write(&self, change: &Change) -> Result<(), sqlx::Error> {
+        self.dirty.store(true, Ordering::Relaxed);
         let mut writer = self.writer.lock().await;
         let connection = match &mut *writer {
             Some(connection) => connection,
@@ -334,6 +338,16 @@ impl DayFile {
             sqlx::query(FREE_GONE).bind(id).execute(&mut *tx).await?;
         }
         tx.commit().await
+    }
+
+    /// Moves what was written from the WAL to its place and gives the WAL's room back.
+    pub async fn checkpoint(&self) -> Result<(), sqlx::Error> {
+        if let Some(connection) = self.writer.lock().await.as_mut()
+            && self.dirty.swap(false, Ordering::Relaxed)
+        {
+            sqlx::query(CHECKPOINT).execute(connection).await?;
+        }
+        Ok(())
     }
 
     /// Closes the writer, if there is one, leaving no WAL behind: the day is quiet, or the program ends.

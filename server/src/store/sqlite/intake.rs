@@ -79,7 +79,7 @@ pub async fn run(core: Arc<Core>, mut journal: Journal, mut requests: mpsc::Rece
     }
 }
 
-/// Removes rows that are sealed, when nothing arrives that would do it in passing.
+/// Removes rows that are sealed, when nothing arrives that would do it in passing, and gives the room of the WAL back.
 async fn tidy(core: &Core, journal: &mut Journal, forgotten: &mut u64) {
     let sealed = core.sealed.load(Ordering::Acquire);
     if sealed > *forgotten {
@@ -88,6 +88,9 @@ async fn tidy(core: &Core, journal: &mut Journal, forgotten: &mut u64) {
             Ok(()) => *forgotten = sealed,
             Err(error) => tracing::error!("the intake could not be tidied: {error}"),
         }
+    }
+    if let Err(error) = journal.checkpoint().await {
+        tracing::warn!("the intake could not be checkpointed: {error}");
     }
     let floor = core.floor_day();
     if core.again_floor.swap(floor, Ordering::Relaxed) < floor
@@ -153,11 +156,11 @@ async fn commit(
         accepted.push(Accepted { stored, rejected: refused });
     }
 
-    let chunks = chunk::encode(digested.spans).await?;
+    let mut chunks = chunk::encode(digested.spans).await?;
     let (counts, samples) = ledger.take_changes();
     let sealed = core.sealed.load(Ordering::Acquire);
     let commit = Commit {
-        rows: chunks.iter().map(|chunk| (chunk.last_seq, chunk.blob.clone())).collect(),
+        rows: chunks.iter_mut().map(|chunk| (chunk.last_seq, std::mem::take(&mut chunk.blob))).collect(),
         seq,
         again: digested.again,
         counts: &counts,

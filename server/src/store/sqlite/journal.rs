@@ -50,6 +50,8 @@ pub const STATEMENTS: [&str; 13] =
 /// The one writer of `intake.db`.
 pub struct Journal {
     writer: SqliteConnection,
+    /// Whether something was committed since the last checkpoint.
+    dirty: bool,
 }
 
 /// Spans of one trace that came again.
@@ -117,11 +119,12 @@ impl Journal {
             samples.push((row.try_get(0)?, row.try_get(1)?, sample));
         }
         let past = Past { rows, seq: seq.unwrap_or(0).cast_unsigned(), ledger: Ledger::new(counts, samples) };
-        Ok((Journal { writer }, past))
+        Ok((Journal { writer, dirty: true }, past))
     }
 
     /// Commits; when this returns it is on the disk.
     pub async fn commit(&mut self, commit: &Commit<'_>) -> Result<(), sqlx::Error> {
+        self.dirty = true;
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         for (seq, data) in &commit.rows {
             sqlx::query(PUT).bind(seq.cast_signed()).bind(data).execute(&mut *tx).await?;
@@ -151,6 +154,14 @@ impl Journal {
     /// Forgets what is known of traces of days before this one.
     pub async fn forget_before(&mut self, day: i64) -> Result<(), sqlx::Error> {
         sqlx::query(FORGET_AGAIN).bind(day).execute(&mut self.writer).await.map(drop)
+    }
+
+    /// Gives the WAL's room back, if something was committed since the last time.
+    pub async fn checkpoint(&mut self) -> Result<(), sqlx::Error> {
+        if std::mem::take(&mut self.dirty) {
+            sqlx::query(super::day::CHECKPOINT).execute(&mut self.writer).await?;
+        }
+        Ok(())
     }
 
     /// Leaves no WAL behind.

@@ -214,7 +214,8 @@ impl View {
             let columns = self.fetch(&chunk, |_| SUMMARY_COLUMNS.to_vec()).await?;
             let shared = self.shared.clone();
             let read = move || {
-                let each = chunk.iter().zip(&columns).flat_map(|(block, columns)| summaries_in(&shared, block, columns));
+                let listed = |one: &Summary| range.contains(one.start);
+                let each = chunk.iter().zip(&columns).flat_map(|(block, columns)| summaries_in(&shared, block, columns, listed));
                 each.map(|(_, summary)| summary).collect::<Vec<_>>()
             };
             self.shared.compute(read).await

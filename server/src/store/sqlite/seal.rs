@@ -27,6 +27,8 @@ use tokio::sync::{mpsc, oneshot};
 pub const SEAL_AT: usize = 3 * MAX_SPANS;
 /// Otherwise the tail is sealed when it is this old.
 const SEAL_AFTER: Duration = Duration::from_secs(1);
+/// Days written to this long ago are checkpointed.
+const CHECKPOINT_AFTER: Duration = Duration::from_secs(2);
 /// Days written to this long ago are closed.
 const REST_AFTER: Duration = Duration::from_secs(300);
 
@@ -83,17 +85,22 @@ pub async fn run(core: Arc<Core>, mut orders: mpsc::Receiver<Order>) {
     }
 }
 
-/// Closes the writers of quiet days.
+/// Checkpoints days that nothing was written to for a moment, and closes the writers of quiet ones.
 async fn rest(core: &Core, written: &mut BTreeMap<i64, Instant>) {
-    let quiet: Vec<i64> = written.iter().filter(|(_, at)| at.elapsed() > REST_AFTER).map(|(day, _)| *day).collect();
-    for day in quiet {
-        written.remove(&day);
-        if let Some(day) = core.world().days.get(&day)
-            && let Err(error) = day.file.rest().await
-        {
-            tracing::warn!(file = %day.file.path.display(), "closing: {error}");
+    let world = core.world();
+    let mut quiet = Vec::new();
+    for (number, at) in written.iter().filter(|(_, at)| at.elapsed() > CHECKPOINT_AFTER) {
+        let closes = at.elapsed() > REST_AFTER;
+        if closes {
+            quiet.push(*number);
+        }
+        let Some(day) = world.days.get(number) else { continue };
+        let done = if closes { day.file.rest().await } else { day.file.checkpoint().await };
+        if let Err(error) = done {
+            tracing::warn!(file = %day.file.path.display(), "checkpointing: {error}");
         }
     }
+    written.retain(|day, _| !quiet.contains(day));
 }
 
 /// Seals all of the tail. On failure the spans stay in the tail and in the intake, and it is tried again.

@@ -9,7 +9,7 @@ use model::id::TraceId;
 use model::port::{Ask, Problem};
 use model::time::Range;
 use model::trace::Summary;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -174,8 +174,10 @@ impl View {
         if !sealed.is_empty() {
             let columns = self.fetch(&sealed, |_| SUMMARY_COLUMNS.to_vec()).await?;
             let shared = self.shared.clone();
+            let ids: FxHashSet<TraceId> = wanted.keys().copied().collect();
             let summaries = self.shared.compute(move || {
-                let each = sealed.iter().zip(&columns).flat_map(|(block, columns)| summaries_in(&shared, block, columns));
+                let of_hit = |one: &Summary| ids.contains(&one.trace_id);
+                let each = sealed.iter().zip(&columns).flat_map(|(block, columns)| summaries_in(&shared, block, columns, of_hit));
                 each.map(|(_, summary)| summary).collect::<Vec<_>>()
             });
             for summary in summaries.await? {

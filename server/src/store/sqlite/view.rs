@@ -254,10 +254,8 @@ impl View {
                 let mut summaries = Vec::new();
                 for ((block, columns), ids) in blocks.iter().zip(&columns).zip(&wanted) {
                     let Place::Sealed { file, id } = &block.place else { continue };
-                    for (row, summary) in summaries_in(&shared, block, columns) {
-                        if ids.contains(&summary.trace_id) {
-                            summaries.push((At { day: file.day, block: *id, row }, block.summary_seq, summary));
-                        }
+                    for (row, summary) in summaries_in(&shared, block, columns, |one| ids.contains(&one.trace_id)) {
+                        summaries.push((At { day: file.day, block: *id, row }, block.summary_seq, summary));
                     }
                 }
                 summaries
@@ -297,22 +295,29 @@ impl View {
 /// Columns that [`summaries_in`] needs.
 pub const SUMMARY_COLUMNS: [u16; 2] = [number::TRACES, number::SUMMARIES];
 
-/// The living summaries of a block, with their row.
-pub fn summaries_in(shared: &Shared, block: &Block, columns: &Columns) -> Vec<(usize, Arc<Summary>)> {
+/// The living summaries of a block that `keep` says yes to, with their row. Of a sealed one `keep` sees no texts.
+pub fn summaries_in(
+    shared: &Shared,
+    block: &Block,
+    columns: &Columns,
+    mut keep: impl FnMut(&Summary) -> bool,
+) -> Vec<(usize, Arc<Summary>)> {
     match &block.place {
-        Place::Tail { summaries, .. } => summaries.iter().cloned().enumerate().collect(),
-        Place::Sealed { .. } => match block::summaries(&block.meta, columns) {
-            Ok(summaries) => summaries
-                .into_iter()
-                .enumerate()
-                .filter(|(row, _)| block.summary_lives(*row))
-                .map(|(row, one)| (row, Arc::new(one)))
-                .collect(),
-            Err(corrupt) => {
-                shared.report(block, corrupt);
-                Vec::new()
+        Place::Tail { summaries, .. } => summaries.iter().cloned().enumerate().filter(|(_, one)| keep(one)).collect(),
+        Place::Sealed { .. } => {
+            let mut row = 0;
+            let living = |one: &Summary| {
+                row += 1;
+                block.summary_lives(row - 1) && keep(one)
+            };
+            match block::summaries(&block.meta, columns, living) {
+                Ok(summaries) => summaries.into_iter().map(|(row, one)| (row, Arc::new(one))).collect(),
+                Err(corrupt) => {
+                    shared.report(block, corrupt);
+                    Vec::new()
+                }
             }
-        },
+        }
     }
 }
 
