@@ -206,7 +206,10 @@ impl Numbers<i64> {
         let body = bytes::unframe(framed)?;
         let mut from = Reader::new(&body);
         let present = Present::get(&mut from, len)?;
-        let values = (0..present.count()).map(|_| from.signed()).collect::<Result<_, _>>()?;
+        let mut values = Vec::with_capacity(present.count());
+        for _ in 0..present.count() {
+            values.push(from.signed()?);
+        }
         Ok(Numbers { present, values })
     }
 }

@@ -63,7 +63,7 @@ pub fn spans(meta: &Meta, columns: &Columns, rows: Option<&Bitmap>) -> Result<Ve
             events: events.as_mut().map(|events| std::mem::take(&mut events[row])).unwrap_or_default(),
             links: links.as_mut().map(|links| std::mem::take(&mut links[row])).unwrap_or_default(),
             dropped: dropped.as_ref().map(|dropped| dropped[row]).unwrap_or_default(),
-            origin: origins[origin_of[row]].clone(),
+            origin: origins[origin_of[row] as usize].clone(),
             envelope: Envelope {
                 seq: seq[row].cast_unsigned(),
                 received_at: received[row],
@@ -124,40 +124,62 @@ pub(super) fn body(columns: &Columns, number: u16) -> Result<Cow<'_, [u8]>, Corr
     bytes::unframe(columns.get(number).ok_or(Corrupt("missing column"))?)
 }
 
-pub(super) fn deltas(meta: &Meta, columns: &Columns, number: u16) -> Result<Vec<i64>, Corrupt> {
+/// A number for each row, as `next` reads it.
+fn each_row<T>(
+    meta: &Meta,
+    columns: &Columns,
+    number: u16,
+    mut next: impl FnMut(&mut Reader) -> Result<T, Corrupt>,
+) -> Result<Vec<T>, Corrupt> {
     let body = body(columns, number)?;
     let mut from = Reader::new(&body);
+    // Collecting results would grow the list step by step.
+    let mut values = Vec::with_capacity(meta.spans as usize);
+    for _ in 0..meta.spans {
+        values.push(next(&mut from)?);
+    }
+    Ok(values)
+}
+
+pub(super) fn deltas(meta: &Meta, columns: &Columns, number: u16) -> Result<Vec<i64>, Corrupt> {
     let mut last = 0i64;
-    (0..meta.spans)
-        .map(|_| {
-            last = last.wrapping_add(from.signed()?);
-            Ok(last)
-        })
-        .collect()
+    each_row(meta, columns, number, |from| {
+        last = last.wrapping_add(from.signed()?);
+        Ok(last)
+    })
 }
 
 pub(super) fn durations(meta: &Meta, columns: &Columns) -> Result<Vec<i64>, Corrupt> {
-    let body = body(columns, number::DURATION)?;
-    let mut from = Reader::new(&body);
-    (0..meta.spans).map(|_| from.signed()).collect()
+    each_row(meta, columns, number::DURATION, |from| from.signed())
 }
 
 pub(super) fn varints(meta: &Meta, columns: &Columns, number: u16) -> Result<Vec<u64>, Corrupt> {
-    let body = body(columns, number)?;
-    let mut from = Reader::new(&body);
-    (0..meta.spans).map(|_| from.get()).collect()
+    each_row(meta, columns, number, |from| from.get())
 }
 
 pub(super) fn origins(columns: &Columns) -> Result<Vec<Arc<Origin>>, Corrupt> {
     let body = body(columns, number::ORIGINS)?;
     let mut from = Reader::new(&body);
-    (0..from.count(5)?).map(|_| Ok(Arc::new(value::get_origin(&mut from)?))).collect()
+    let services = services(&mut from)?;
+    services.into_iter().map(|service| Ok(Arc::new(value::get_origin(&mut from, service)?))).collect()
+}
+
+/// The services of [`origins`].
+pub(super) fn origin_services(columns: &Columns) -> Result<Vec<String>, Corrupt> {
+    let services = services(&mut Reader::new(&body(columns, number::ORIGINS)?))?.into_iter().map(str::to_owned).collect();
+    Ok(services)
+}
+
+fn services<'a>(from: &mut Reader<'a>) -> Result<Vec<&'a str>, Corrupt> {
+    (0..from.count(5)?).map(|_| from.text()).collect()
 }
 
 /// For each row its place in [`origins`].
-pub(super) fn origin_places(meta: &Meta, columns: &Columns, origins: usize) -> Result<Vec<usize>, Corrupt> {
-    let places = varints(meta, columns, number::ORIGIN)?;
-    places.into_iter().map(|place| usize::try_from(place).ok().filter(|place| *place < origins).ok_or(Corrupt("origin"))).collect()
+pub(super) fn origin_places(meta: &Meta, columns: &Columns, origins: usize) -> Result<Vec<u32>, Corrupt> {
+    each_row(meta, columns, number::ORIGIN, |from| {
+        let place = from.get()?;
+        if place < origins as u64 { Ok(place as u32) } else { Err(Corrupt("origin")) }
+    })
 }
 
 /// A text column that may be absent: then no row has a text.

@@ -51,6 +51,9 @@ fn columns_of(spans: &[Span], summaries: &[Summary], mut seen: Tokens) -> Encode
     let mut table = Vec::new();
     bytes::put(&mut table, origins.len() as u64);
     for origin in &origins {
+        bytes::put_slice(&mut table, origin.service.as_bytes());
+    }
+    for origin in &origins {
         value::put_origin(&mut table, origin);
         seen.add(&origin.service);
         origin.resource.iter().chain(&origin.scope_attributes).for_each(|(_, value)| seen.add_value(value));
@@ -208,6 +211,7 @@ fn distinct_origins<'a>(rows: &[&'a Span]) -> (Vec<&'a Origin>, Vec<u64>) {
     let places = rows.iter().map(|span| {
         *by_address.entry(Arc::as_ptr(&span.origin)).or_insert_with(|| {
             let mut content = Vec::new();
+            bytes::put_slice(&mut content, span.origin.service.as_bytes());
             value::put_origin(&mut content, &span.origin);
             *by_content.entry(content).or_insert_with(|| {
                 origins.push(&span.origin);

@@ -131,10 +131,9 @@ impl Keyed {
                 }
             }
             SpanField::Service => {
-                let origins = decode::origins(columns)?;
-                let of_row = decode::origin_places(meta, columns, origins.len())?;
-                self.values = origins.iter().map(|origin| Value::Str(origin.service.clone())).collect();
-                self.place = of_row.into_iter().map(|place| place as u32).collect();
+                let services = decode::origin_services(columns)?;
+                self.place = decode::origin_places(meta, columns, services.len())?;
+                self.values = services.into_iter().map(Value::Str).collect();
             }
             SpanField::Kind | SpanField::Status => {
                 let both = decode::body(columns, number::KIND_STATUS)?;
@@ -252,7 +251,7 @@ impl Keyed {
             let of_row = decode::origin_places(meta, columns, origins.len())?;
             for (place, origin) in self.place.iter_mut().zip(of_row) {
                 if *place == ABSENT {
-                    *place = places[origin];
+                    *place = places[origin as usize];
                 }
             }
         }

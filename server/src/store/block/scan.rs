@@ -11,6 +11,7 @@ use model::id::TraceId;
 use model::query::ast::{Scope, SpanField, TraceField};
 use model::span::{self, Origin, Status};
 use model::trace::Summary;
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -81,7 +82,7 @@ pub(super) struct Scan<'a> {
 
 struct Origins {
     table: Vec<Arc<Origin>>,
-    of_row: Vec<usize>,
+    of_row: Vec<u32>,
 }
 
 impl<'a> Scan<'a> {
@@ -174,7 +175,11 @@ impl<'a> Scan<'a> {
             SpanField::StatusMessage => texts(number::STATUS_MESSAGE),
             SpanField::Dataset => texts(number::DATASET),
             SpanField::IngestKey => texts(number::KEY),
-            SpanField::Service => self.rows_of_origins(|origin| matcher.text(&origin.service)),
+            SpanField::Service => {
+                let services = decode::origin_services(columns)?;
+                let passes: Vec<bool> = services.iter().map(|service| matcher.text(service)).collect();
+                rows_of(len, &passes, || decode::origin_places(meta, columns, services.len()))
+            }
             SpanField::Kind | SpanField::Status => {
                 let both = decode::body(columns, number::KIND_STATUS)?;
                 let passes: Vec<bool> = (0u8..18)
@@ -272,10 +277,7 @@ impl<'a> Scan<'a> {
         let len = self.len();
         let origins = self.origins()?;
         let passes: Vec<bool> = origins.table.iter().map(|origin| test(origin)).collect();
-        if passes.iter().all(|pass| *pass == passes[0]) {
-            return Ok(uniform(len, passes.first() == Some(&true)));
-        }
-        Ok(Bitmap::from_fn(len, |row| passes[origins.of_row[row]]))
+        rows_of(len, &passes, || Ok(&origins.of_row))
     }
 
     /// Rows of which the first value found, scope by scope and name by name, passes.
@@ -400,6 +402,16 @@ fn add<T>(numbers: Numbers<T>, test: impl Fn(&T) -> bool, has: &mut Bitmap, pass
         Present::All(len) => *has = Bitmap::all(len),
         Present::Some(rows) => has.or(&rows),
     }
+}
+
+/// Rows whose origin, of those that `passes` is about, passes; `of_row` is asked only if they differ.
+fn rows_of<P: Borrow<Vec<u32>>>(len: usize, passes: &[bool], of_row: impl FnOnce() -> Result<P, Corrupt>) -> Result<Bitmap, Corrupt> {
+    if passes.iter().all(|pass| *pass == passes[0]) {
+        return Ok(uniform(len, passes.first() == Some(&true)));
+    }
+    let of_row = of_row()?;
+    let of_row: &Vec<u32> = of_row.borrow();
+    Ok(Bitmap::from_fn(len, |row| passes[of_row[row] as usize]))
 }
 
 fn uniform(len: usize, holds: bool) -> Bitmap {

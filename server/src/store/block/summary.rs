@@ -62,7 +62,12 @@ pub fn put(summaries: &[Summary], traces: &[TraceId]) -> Vec<u8> {
 
 /// The inverse of [`put`] for the summaries that `keep` says yes to, with their row. `keep` sees every summary in order, without its
 /// texts: those are made for the kept ones alone.
-pub fn get(body: &[u8], count: usize, traces: &[TraceId], mut keep: impl FnMut(&Summary) -> bool) -> Result<Vec<(usize, Summary)>, Corrupt> {
+pub fn get(
+    body: &[u8],
+    count: usize,
+    traces: &[TraceId],
+    mut keep: impl FnMut(&Summary) -> bool,
+) -> Result<Vec<(usize, Summary)>, Corrupt> {
     let mut from = Reader::new(body);
     let texts = (0..from.count(1)?).map(|_| from.text()).collect::<Result<Vec<_>, _>>()?;
     let text = |from: &mut Reader| -> Result<&str, Corrupt> {

@@ -78,20 +78,20 @@ fn get_attributes_nested(from: &mut Reader, depth: u32) -> Result<Attributes, Co
     (0..from.count(2)?).map(|_| Ok((from.text()?.to_owned(), get_nested(from, depth)?))).collect()
 }
 
+/// All of an origin but its service, which stands apart: most reads want no more than that.
 pub fn put_origin(to: &mut Vec<u8>, origin: &Origin) {
-    for text in [&origin.service, &origin.scope_name, &origin.scope_version] {
+    for text in [&origin.scope_name, &origin.scope_version] {
         bytes::put_slice(to, text.as_bytes());
     }
     put_attributes(to, &origin.resource);
     put_attributes(to, &origin.scope_attributes);
 }
 
-pub fn get_origin(from: &mut Reader) -> Result<Origin, Corrupt> {
-    let mut text = || from.text().map(str::to_owned);
-    let (service, scope_name, scope_version) = (text()?, text()?, text()?);
+pub fn get_origin(from: &mut Reader, service: &str) -> Result<Origin, Corrupt> {
+    let (scope_name, scope_version) = (from.text()?.to_owned(), from.text()?.to_owned());
     let resource = get_attributes(from)?;
     let scope_attributes = get_attributes(from)?;
-    Ok(Origin { service, resource, scope_name, scope_version, scope_attributes })
+    Ok(Origin { service: service.to_owned(), resource, scope_name, scope_version, scope_attributes })
 }
 
 pub fn put_event(to: &mut Vec<u8>, event: &Event) {

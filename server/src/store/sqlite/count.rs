@@ -1,11 +1,12 @@
 //! Totals, histograms, facets and aggregates: what has to look at everything that matches, as far as the deadline allows.
 
+use super::day::lock;
 use super::search::steps;
 use super::view::{SUMMARY_COLUMNS, View, summaries_in};
 use super::world::Block;
-use crate::store::block::Plan;
 use crate::store::block::facet::FacetCounts;
 use crate::store::block::stats::StatsGroups;
+use crate::store::block::{Bitmap, Columns, Corrupt, Plan};
 use futures::stream::StreamExt;
 use model::id::TraceId;
 use model::port::{Ask, Bucket, Count, Facet, Problem, SpanSearch, Table, TraceSearch};
@@ -145,79 +146,75 @@ impl View {
         });
         let mut all = empty();
         let columns = |block: &Block| empty().iter().flat_map(|facet| facet.columns(&block.meta)).collect();
-        let counted = self.fold_spans(ask, search, columns, make, |facets, block, columns, rows| {
-            facets.iter_mut().try_for_each(|facet| facet.add(&block.meta, columns, rows))
-        });
-        let exact = counted.await?.drain(&mut |facets: Vec<FacetCounts>| all.iter_mut().zip(facets).for_each(|(all, one)| all.merge(one)));
+        let (sums, exact) = self
+            .fold_spans(ask, search, columns, make, |facets, block, columns, rows| {
+                facets.iter_mut().try_for_each(|facet| facet.add(&block.meta, columns, rows))
+            })
+            .await?;
+        for sum in sums {
+            all.iter_mut().zip(sum).for_each(|(all, one)| all.merge(one));
+        }
         Ok(all.into_iter().map(|facet| facet.finish(limit, exact)).collect())
     }
 
     /// See `Reader::stats`.
     pub async fn stats(&self, ask: &Ask, search: &SpanSearch, stats: &Stats) -> Result<Table, Problem> {
-        let mut all = StatsGroups::new(stats);
         let empty = StatsGroups::new(stats);
-        let stats = stats.clone();
-        let make = Arc::new(move || StatsGroups::new(&stats));
-        let counted = self.fold_spans(
-            ask,
-            search,
-            |block| empty.columns(&block.meta),
-            make,
-            |groups, block, columns, rows| groups.add(&block.meta, columns, rows),
-        );
-        let exact = counted.await?.drain(&mut |groups: StatsGroups| all.merge(groups));
-        Ok(all.finish(exact))
+        let make = {
+            let stats = stats.clone();
+            Arc::new(move || StatsGroups::new(&stats))
+        };
+        let (sums, exact) = self
+            .fold_spans(
+                ask,
+                search,
+                |block| empty.columns(&block.meta),
+                make,
+                |groups, block, columns, rows| groups.add(&block.meta, columns, rows),
+            )
+            .await?;
+        let all = sums.into_iter().reduce(|mut all, more| {
+            all.merge(more);
+            all
+        });
+        Ok(all.unwrap_or_else(|| StatsGroups::new(stats)).finish(exact))
     }
 
-    /// One accumulator per chunk of blocks over the matching spans.
+    /// Accumulates over the matching spans, in as many parts as are worked on at a time; and whether all were seen.
     async fn fold_spans<A: Send + 'static>(
         &self,
         ask: &Ask,
         search: &SpanSearch,
         extra: impl Fn(&Block) -> Vec<u16> + Send + Sync,
         make: Arc<dyn Fn() -> A + Send + Sync>,
-        add: impl Fn(&mut A, &Block, &crate::store::block::Columns, &crate::store::block::Bitmap) -> Result<(), crate::store::block::Corrupt>
-        + Send
-        + Sync
-        + Copy
-        + 'static,
-    ) -> Result<Partial<A>, Problem> {
+        add: impl Fn(&mut A, &Block, &Columns, &Bitmap) -> Result<(), Corrupt> + Send + Sync + Copy + 'static,
+    ) -> Result<(Vec<A>, bool), Problem> {
         let plan = Arc::new(Plan::new(&search.query)?);
         let blocks = self.blocks_in(search.range).await?;
+        // Those that no chunk is adding to.
+        let sums: Arc<Mutex<Vec<A>>> = Arc::default();
         let (plan, extra, make) = (&plan, &extra, &make);
-        let step = |chunk: Vec<Arc<Block>>| async move {
-            let sum = Arc::new(Mutex::new(make()));
-            let into = sum.clone();
-            self.select(plan, search.range, chunk, extra, move |block, columns, rows| {
-                add(&mut super::day::lock(&into), block, columns, rows)
-            })
-            .await?;
-            Ok(Arc::into_inner(sum).map(|sum| sum.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner())))
+        let step = |chunk: Vec<Arc<Block>>| {
+            let (sums, make) = (sums.clone(), make.clone());
+            let add = move |block: &Block, columns: &Columns, rows: &Bitmap| {
+                let mut sum = lock(&sums).pop().unwrap_or_else(|| make());
+                let added = add(&mut sum, block, columns, rows);
+                lock(&sums).push(sum);
+                added
+            };
+            async move { self.select(plan, search.range, chunk, extra, add).await.map(drop) }
         };
-        let mut partial = Partial { sums: Vec::new(), exact: true };
-        let mut results = std::pin::pin!(steps(ask, blocks, step));
-        while let Some(sum) = results.next().await.transpose()? {
-            match sum {
-                Some(sum) => partial.sums.extend(sum),
-                None => {
-                    partial.exact = false;
+        let mut exact = true;
+        {
+            let mut results = std::pin::pin!(steps(ask, blocks, step));
+            while let Some(done) = results.next().await.transpose()? {
+                if done.is_none() {
+                    exact = false;
                     break;
                 }
             }
         }
-        Ok(partial)
-    }
-}
-
-/// The accumulators of a scan, and whether it saw everything.
-struct Partial<A> {
-    sums: Vec<A>,
-    exact: bool,
-}
-
-impl<A> Partial<A> {
-    fn drain(self, merge: &mut dyn FnMut(A)) -> bool {
-        self.sums.into_iter().for_each(merge);
-        self.exact
+        let sums = std::mem::take(&mut *lock(&sums));
+        Ok((sums, exact))
     }
 }
