@@ -1,20 +1,36 @@
 //! The way in: each source owns its transport and a pure translator `bytes -> Batch`. What a batch becomes is decided by
 //! the store's intake; nothing here writes.
 
+pub mod attrs;
 pub mod body;
 pub mod otlp;
 pub mod own;
 pub mod scrub;
+pub mod xray;
 
 use crate::auth::Keys;
 use crate::meter::{Count, Meter};
 use crate::store::{Accepted, Refused, Store};
 use body::Budget;
 use model::span::Span;
+use model::time::Nanos;
 use own::Own;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// What the transport knows about a request.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    pub received_at: Nanos,
+    /// A row of SOURCES.
+    pub source: Arc<str>,
+    /// Name of the ingest key, never the key.
+    pub key: Arc<str>,
+    /// `x-honeycomb-dataset`.
+    pub dataset: Arc<str>,
+    pub own: Arc<Own>,
+}
 
 /// What a translator makes of one request. It cannot fail as a whole: a bad record never costs its neighbours.
 #[derive(Debug, Default)]
@@ -65,8 +81,12 @@ pub struct Source {
 }
 
 /// Every way in. A new source is a row here and a file in `ingest/`.
-pub const SOURCES: [Source; 2] =
-    [Source { name: "otlp_http", title: "OpenTelemetry over HTTP" }, Source { name: "otlp_grpc", title: "OpenTelemetry over gRPC" }];
+pub const SOURCES: [Source; 4] = [
+    Source { name: "otlp_http", title: "OpenTelemetry over HTTP" },
+    Source { name: "otlp_grpc", title: "OpenTelemetry over gRPC" },
+    Source { name: "xray_udp", title: "AWS X-Ray SDKs, as their daemon" },
+    Source { name: "xray_api", title: "AWS X-Ray API" },
+];
 
 /// How long a sender is kept waiting under load before it is refused.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -115,4 +135,9 @@ impl Ingest {
         }
         Ok(rejected)
     }
+}
+
+/// The time on the wall.
+fn now() -> Nanos {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos().try_into().unwrap_or(Nanos::MAX))
 }

@@ -92,9 +92,8 @@ fn requests_hold_every_span_once() {
 
 #[test]
 fn everything_is_taken_by_the_translator() {
-    use crate::ingest::Signal;
-    use crate::ingest::otlp::translate::Arrival;
     use crate::ingest::otlp::{Format, translate};
+    use crate::ingest::{Arrival, Signal};
     use prost::Message as _;
     let own = std::sync::Arc::default();
     let arrival = Arrival { received_at: PLAN.now, source: "otlp_http".into(), key: "".into(), dataset: super::DATASET.into(), own };

@@ -13,16 +13,15 @@ mod weight;
 mod wire;
 
 use super::body::{Held, Trouble};
-use super::{Batch, Ingest, Rejected, Signal};
+use super::{Arrival, Batch, Ingest, Rejected, Signal, now};
 use crate::meter::Count;
 use crate::store::Refused;
 use axum::http::HeaderMap;
-use model::time::Nanos;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use translate::{Arrival, Translator};
+use std::time::Duration;
+use translate::Translator;
 pub use wire::Malformed;
 
 /// How a request is written.
@@ -237,10 +236,6 @@ async fn note_failure(ingest: &Ingest, source: &'static str, signal: Signal, fai
     let batch = Batch { rejected: vec![Rejected { signal, reason: failure.reason(), sample }], ..Batch::default() };
     // The sender has its answer whether or not this note finds room.
     let _ = ingest.store.accept(source, batch, Duration::ZERO).await;
-}
-
-fn now() -> Nanos {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos().try_into().unwrap_or(Nanos::MAX))
 }
 
 #[cfg(test)]

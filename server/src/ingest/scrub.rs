@@ -31,6 +31,11 @@ pub fn clean(key: &str, value: &mut Value) {
     }
 }
 
+/// Whether the key names a secret, whatever its value is.
+pub fn is_secret(key: &str) -> bool {
+    class(key) == Class::Secret
+}
+
 /// A span's name, should it hold a URL with a secret in it.
 pub fn clean_name(name: &mut String) {
     if name.contains("://") {

@@ -4,8 +4,9 @@
 //!
 //! Nothing inside a span fails the request: what has the wrong shape makes that span `malformed`.
 
-use super::translate::{Attrs, Draft, RawId, Translator};
+use super::translate::{Draft, RawId, Translator};
 use super::wire::Malformed;
+use crate::ingest::attrs::Attrs;
 use model::span::{Dropped, Event, Kind, Status};
 use scalar::{List, Scalar};
 use serde::Deserialize;

@@ -3,12 +3,11 @@
 
 use super::weight::weight;
 use super::wire::Malformed;
-use crate::ingest::own::Own;
-use crate::ingest::{Batch, Rejected, Signal, scrub};
+use crate::ingest::attrs::Attrs;
+use crate::ingest::{Arrival, Batch, Rejected, Signal, scrub};
 use model::attr::{self, Attributes, Value};
 use model::id::{SpanId, TraceId};
 use model::span::{Dropped, Envelope, Event, Kind, Link, Origin, Span, Status};
-use model::time::Nanos;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -20,19 +19,6 @@ const MAX_VALUES: u32 = 4_000_000;
 const MAX_SAMPLES: usize = 10;
 /// Bytes of a sample.
 const SAMPLE_BYTES: usize = 2_000;
-
-/// What the transport knows about a request.
-#[derive(Clone, Debug)]
-pub struct Arrival {
-    pub received_at: Nanos,
-    /// A row of SOURCES.
-    pub source: Arc<str>,
-    /// Name of the ingest key, never the key.
-    pub key: Arc<str>,
-    /// `x-honeycomb-dataset`.
-    pub dataset: Arc<str>,
-    pub own: Arc<Own>,
-}
 
 /// An id as it was sent.
 #[derive(Clone, Debug, Default)]
@@ -80,43 +66,6 @@ impl Draft<'_> {
             }
             _ => self.dropped.links = self.dropped.links.saturating_add(1),
         }
-    }
-}
-
-/// Attributes being read: scrubbed as they come, a key at most once (the last one sent wins).
-#[derive(Debug, Default)]
-pub struct Attrs {
-    entries: Attributes,
-    /// Positions by key, once there are too many to compare them all.
-    index: Option<std::collections::HashMap<String, usize>>,
-}
-
-impl Attrs {
-    pub fn push(&mut self, key: String, mut value: Value) {
-        scrub::clean(&key, &mut value);
-        match self.position(&key) {
-            Some(at) => self.entries[at].1 = value,
-            None => {
-                if let Some(index) = &mut self.index {
-                    index.insert(key.clone(), self.entries.len());
-                } else if self.entries.len() == 64 {
-                    self.index =
-                        Some(self.entries.iter().enumerate().map(|(at, (key, _))| (key.clone(), at)).chain([(key.clone(), 64)]).collect());
-                }
-                self.entries.push((key, value));
-            }
-        }
-    }
-
-    fn position(&self, key: &str) -> Option<usize> {
-        match &self.index {
-            Some(index) => index.get(key).copied(),
-            None => self.entries.iter().position(|(name, _)| name == key),
-        }
-    }
-
-    pub fn finish(self) -> Attributes {
-        self.entries
     }
 }
 
@@ -188,7 +137,7 @@ impl<'a> Translator<'a> {
 
     /// Empty attributes for the next span.
     pub fn attrs(&self) -> Attrs {
-        Attrs { entries: Vec::with_capacity(self.usual_attributes), index: None }
+        Attrs::with_capacity(self.usual_attributes)
     }
 
     /// Takes a span: stored if it is valid, else rejected with the reason.

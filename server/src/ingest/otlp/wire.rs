@@ -4,8 +4,9 @@
 //! Broken framing down to the scope means the request is unreadable ([`Malformed`]); a span whose inside is broken is
 //! rejected alone. Unknown fields are skipped; text that is not UTF-8 is read with replacement characters.
 
-use super::translate::{Attrs, Draft, RawId, Room, Translator};
+use super::translate::{Draft, RawId, Room, Translator};
 use crate::ingest::Signal;
+use crate::ingest::attrs::Attrs;
 use model::attr::Value;
 use model::span::{Event, Kind, Status};
 

@@ -1,9 +1,9 @@
 //! OTLP/JSON's attribute values.
 
 use super::super::base64;
-use super::super::translate::Attrs;
 use super::Pair;
 use super::scalar::{self, List, Scalar};
+use crate::ingest::attrs::Attrs;
 use model::attr::Value;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
