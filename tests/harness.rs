@@ -28,6 +28,7 @@ pub struct Ready {
     pub http: String,
     pub otlp_http: Option<String>,
     pub otlp_grpc: Option<String>,
+    pub xray: Option<String>,
 }
 
 impl Clew {
@@ -43,7 +44,16 @@ impl Clew {
     pub fn start_in(data: &Path, flags: &[&str]) -> Clew {
         let log = log_file();
         let mut program = Command::new(env!("CARGO_BIN_EXE_clew"))
-            .args(["--addr", "127.0.0.1:0", "--otlp-http-addr", "127.0.0.1:0", "--otlp-grpc-addr", "127.0.0.1:0", "--xray-addr", "off"])
+            .args([
+                "--addr",
+                "127.0.0.1:0",
+                "--otlp-http-addr",
+                "127.0.0.1:0",
+                "--otlp-grpc-addr",
+                "127.0.0.1:0",
+                "--xray-addr",
+                "127.0.0.1:0",
+            ])
             .arg("--ready-json")
             .arg("--data")
             .arg(data)
@@ -84,6 +94,11 @@ impl Clew {
     /// Endpoint for an OTLP/gRPC SDK.
     pub fn otlp_grpc(&self) -> String {
         format!("http://{}", self.ready.otlp_grpc.as_ref().expect("OTLP/gRPC listens"))
+    }
+
+    /// The X-Ray daemon's `host:port`, for UDP and TCP.
+    pub fn xray(&self) -> &str {
+        self.ready.xray.as_ref().expect("the X-Ray daemon's port listens")
     }
 
     /// Process id, for tests that kill it.

@@ -17,6 +17,7 @@ use leptos_router::{ParamSegment, SsrMode, StaticSegment};
 use pages::api_docs::ApiDocsPage;
 use pages::not_found::NotFoundPage;
 use pages::overview::OverviewPage;
+use pages::sampling::SamplingPage;
 use pages::sources::SourcesPage;
 use pages::trace::TracePage;
 use pages::traces::TracesPage;
@@ -117,6 +118,7 @@ pub fn App() -> impl IntoView {
                 <Route path=StaticSegment("traces") view=TracesPage ssr=SsrMode::Async/>
                 <Route path=(StaticSegment("t"), ParamSegment("id")) view=TracePage ssr=SsrMode::Async/>
                 <Route path=StaticSegment("sources") view=SourcesPage ssr=SsrMode::Async/>
+                <Route path=StaticSegment("sampling") view=SamplingPage ssr=SsrMode::Async/>
                 <Route path=StaticSegment("api") view=ApiDocsPage ssr=SsrMode::Async/>
             </Routes>
         </Router>

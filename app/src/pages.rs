@@ -3,6 +3,7 @@
 pub mod api_docs;
 pub mod not_found;
 pub mod overview;
+pub mod sampling;
 pub mod sources;
 pub mod trace;
 pub mod traces;

@@ -31,6 +31,22 @@ impl fmt::Display for Sources {
     }
 }
 
+/// `/sampling`: which requests X-Ray's SDKs record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Sampling;
+
+impl fmt::Display for Sampling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("/sampling")
+    }
+}
+
+/// `POST /sampling/save`: adds a sampling rule, or changes the one with its name.
+pub const SAMPLING_SAVE: &str = "/sampling/save";
+
+/// `POST /sampling/remove`: removes a sampling rule.
+pub const SAMPLING_REMOVE: &str = "/sampling/remove";
+
 /// `POST /demo/start`: sends the demo's traffic to this instance.
 pub const DEMO_START: &str = "/demo/start";
 

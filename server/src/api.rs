@@ -10,6 +10,7 @@ mod find;
 mod lists;
 mod otlp;
 mod panel;
+pub mod sampling;
 mod sources;
 mod stats;
 mod trace;

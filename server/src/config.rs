@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Receives traces of your services over OpenTelemetry's protocol, keeps them, and shows them in the browser.
+/// Receives traces of your services over the protocols of OpenTelemetry and AWS X-Ray, keeps them, and shows them in the browser.
 #[derive(Parser, Clone, Debug)]
 #[command(name = "clew", version)]
 pub struct Cli {
@@ -40,7 +40,7 @@ pub struct Config {
     #[arg(long, env = "CLEW_OTLP_GRPC_ADDR", value_name = "ADDR|off", global = true)]
     pub otlp_grpc_addr: Option<Listen>,
 
-    /// X-Ray daemon protocol, which this version does not speak yet: nothing is bound [default: 127.0.0.1:2000]
+    /// X-Ray's daemon protocol, UDP and TCP; `off` for none [default: 127.0.0.1:2000]
     #[arg(long, env = "CLEW_XRAY_ADDR", value_name = "ADDR|off", global = true)]
     pub xray_addr: Option<Listen>,
 
@@ -156,7 +156,7 @@ impl Config {
             addr: free(),
             otlp_http_addr: Some(Listen::At(free())),
             otlp_grpc_addr: Some(Listen::At(free())),
-            xray_addr: Some(Listen::Off),
+            xray_addr: Some(Listen::At(free())),
             data: data.into(),
             retention_days: 30,
             max_disk: None,

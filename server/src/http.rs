@@ -1,7 +1,8 @@
-//! What listens where, as routers: the sources' ports take OTLP alone, the page port takes it too, before its pages.
+//! What listens where, as routers: the sources' ports take telemetry alone, the page port takes it too, before its pages.
 
 use crate::guard::Hosts;
 use crate::ingest::otlp::{grpc, http, signal_of_path};
+use crate::ingest::xray::api as xray;
 use crate::ingest::{Ingest, Signal};
 use crate::store::Store;
 use crate::{api, pages};
@@ -31,6 +32,7 @@ enum Protocol {
     OtlpGrpc,
     /// The signal, unless only the body says.
     OtlpHttp(Option<Signal>),
+    Xray(xray::Operation),
 }
 
 fn protocol_of(request: &Request) -> Option<Protocol> {
@@ -40,6 +42,9 @@ fn protocol_of(request: &Request) -> Option<Protocol> {
     }
     if let Some(signal) = signal_of_path(path) {
         return Some(Protocol::OtlpHttp(Some(signal)));
+    }
+    if let Some(operation) = xray::operation_of(request.method(), path) {
+        return Some(Protocol::Xray(operation));
     }
     let at_root = path.trim_matches('/').is_empty();
     let posts = *request.method() == Method::POST && http::format_of(headers).is_some();
@@ -51,6 +56,7 @@ async fn answer(ingest: &Ingest, protocol: Protocol, request: Request) -> Respon
     match protocol {
         Protocol::OtlpGrpc => grpc::export(ingest, request).await,
         Protocol::OtlpHttp(signal) => http::export(ingest, signal, request).await,
+        Protocol::Xray(operation) => xray::call(ingest, operation, request).await,
     }
 }
 
@@ -65,13 +71,25 @@ pub fn ingest_port(state: AppState) -> Router {
     Router::new().route("/healthz", get(healthz)).fallback(all).with_state(state)
 }
 
+/// The TCP side of X-Ray's daemon port: what nobody else's protocol is, is its REST API.
+pub fn xray_port(state: AppState) -> Router {
+    async fn all(State(state): State<AppState>, request: Request) -> Response<Body> {
+        match protocol_of(&request) {
+            Some(protocol) => answer(&state.ingest, protocol, request).await,
+            None => xray::unknown(request.method(), request.uri().path()),
+        }
+    }
+    Router::new().route("/healthz", get(healthz)).fallback(all).with_state(state)
+}
+
 /// The page port: sources first, then guarded pages and API.
 pub fn page_port(state: AppState) -> Router {
     let guarded = Router::new()
         .route("/metrics", get(metrics))
         .with_state(state.clone())
         .merge(api::routes(state.store.clone()))
-        .merge(pages::routes(state.store.clone()))
+        .merge(api::sampling::routes(state.ingest.sampling.clone()))
+        .merge(pages::routes(state.store.clone(), state.ingest.sampling.clone()))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(from_fn_with_state(state.clone(), guard));
     Router::new().route("/healthz", get(healthz)).merge(guarded).layer(from_fn_with_state(state, sources_first))

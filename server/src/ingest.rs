@@ -16,8 +16,10 @@ use model::span::Span;
 use model::time::Nanos;
 use own::Own;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use xray::sampling::Sampling;
 
 /// What the transport knows about a request.
 #[derive(Clone, Debug)]
@@ -100,11 +102,18 @@ pub struct Ingest {
     pub meter: Meter,
     pub keys: Keys,
     pub own: Arc<Own>,
+    pub sampling: Arc<Sampling>,
 }
 
 impl Ingest {
     pub fn new(store: Arc<dyn Store>, keys: Keys, own: Own) -> Ingest {
-        Ingest { store, budget: Budget::new(IN_FLIGHT), meter: Meter::default(), keys, own: Arc::new(own) }
+        let sampling = Arc::new(Sampling::new(None, now()));
+        Ingest { store, budget: Budget::new(IN_FLIGHT), meter: Meter::default(), keys, own: Arc::new(own), sampling }
+    }
+
+    /// With sampling rules that are kept in this directory.
+    pub fn with_rules_in(self, directory: &Path) -> Ingest {
+        Ingest { sampling: Arc::new(Sampling::new(Some(directory), now())), ..self }
     }
 
     /// Gives a batch to the store and counts what became of it: records that were not stored because of the sender, by

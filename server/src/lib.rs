@@ -23,6 +23,7 @@ use guard::Hosts;
 use http::AppState;
 use ingest::Ingest;
 use ingest::own::Own;
+use ingest::xray::udp;
 use model::port::Listener;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -46,6 +47,7 @@ pub struct Addrs {
     pub http: SocketAddr,
     pub otlp_http: Option<SocketAddr>,
     pub otlp_grpc: Option<SocketAddr>,
+    pub xray: Option<SocketAddr>,
 }
 
 impl Addrs {
@@ -61,7 +63,7 @@ impl Addrs {
     /// The line of `--ready-json`.
     pub fn json(&self) -> String {
         let text = |addr: Option<SocketAddr>| addr.map(|addr| addr.to_string());
-        serde_json::json!({"http": self.http.to_string(), "otlp_http": text(self.otlp_http), "otlp_grpc": text(self.otlp_grpc), "xray": null})
+        serde_json::json!({"http": self.http.to_string(), "otlp_http": text(self.otlp_http), "otlp_grpc": text(self.otlp_grpc), "xray": text(self.xray)})
             .to_string()
     }
 }
@@ -101,6 +103,7 @@ where
         http: listen::local(&bound.http).ok_or("the page address went away")?,
         otlp_http: bound.otlp_http.as_ref().and_then(listen::local),
         otlp_grpc: bound.otlp_grpc.as_ref().and_then(listen::local),
+        xray: bound.xray.as_ref().and_then(|xray| listen::local(&xray.tcp)),
     };
     let warnings = open_to_others(&addrs, &keys);
     for warning in &warnings {
@@ -108,7 +111,8 @@ where
     }
     let mut own = Own::default();
     own.listen(&config.addr.host, addrs.http, false);
-    for (asked, addr) in [(&config.otlp_http_addr, addrs.otlp_http), (&config.otlp_grpc_addr, addrs.otlp_grpc)] {
+    let sources = [(&config.otlp_http_addr, addrs.otlp_http), (&config.otlp_grpc_addr, addrs.otlp_grpc), (&config.xray_addr, addrs.xray)];
+    for (asked, addr) in sources {
         if let Some(addr) = addr {
             let host = if let Some(Listen::At(asked)) = asked { asked.host.clone() } else { addr.ip().to_string() };
             own.listen(&host, addr, true);
@@ -116,13 +120,19 @@ where
     }
     let hosts = Arc::new(Hosts::new(addrs.http, &config.addr.host, &config.hosts));
 
+    let data = config.data.clone();
     let store = open(config, listeners, warnings).await?;
-    let state = AppState { store: store.clone(), ingest: Arc::new(Ingest::new(store.clone(), keys, own)), hosts };
+    let ingest = Arc::new(Ingest::new(store.clone(), keys, own).with_rules_in(&data));
+    let state = AppState { store: store.clone(), ingest: ingest.clone(), hosts };
     let (stop, stopped) = watch::channel(false);
     let mut listeners = JoinSet::new();
     listeners.spawn(listen::serve(bound.http, http::page_port(state.clone()), stopped.clone()));
     for listener in [bound.otlp_http, bound.otlp_grpc].into_iter().flatten() {
         listeners.spawn(listen::serve(listener, http::ingest_port(state.clone()), stopped.clone()));
+    }
+    if let Some(xray) = bound.xray {
+        listeners.spawn(listen::serve(xray.tcp, http::xray_port(state), stopped.clone()));
+        listeners.spawn(udp::serve(xray.udp, ingest, stopped));
     }
     Ok(Running { addrs, store, stop, listeners })
 }
@@ -145,7 +155,10 @@ fn open_to_others(addrs: &Addrs, keys: &Keys) -> Vec<String> {
             addrs.http
         ));
     }
-    let sources = [Some(addrs.http), addrs.otlp_http, addrs.otlp_grpc];
+    if keys.are_needed() && addrs.xray.as_ref().is_some_and(open) {
+        warnings.push("Other machines can send X-Ray datagrams here without a key: that protocol has none.".into());
+    }
+    let sources = [Some(addrs.http), addrs.otlp_http, addrs.otlp_grpc, addrs.xray];
     if !keys.are_needed() && sources.iter().flatten().any(open) {
         warnings.push("Other machines can send here without a key; --keys FILE asks for one.".into());
     }

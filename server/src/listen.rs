@@ -1,6 +1,7 @@
 //! Binding and accepting: one accept loop per listener, HTTP/1 and HTTP/2 on each, and a shutdown that lets requests end.
 
 use crate::config::{Addr, Config, Listen};
+use crate::ingest::xray::udp;
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -21,12 +22,23 @@ const CONNECTION_WINDOW: u32 = 4 << 20;
 /// The sources' addresses where none was asked for.
 const OTLP_HTTP: &str = "127.0.0.1:4318";
 const OTLP_GRPC: &str = "127.0.0.1:4317";
+const XRAY: &str = "127.0.0.1:2000";
+
+/// Tries to find a number that is free for TCP and UDP alike.
+const TRIES: usize = 16;
 
 /// Everything that is bound, before anything is served.
 pub struct Bound {
     pub http: TcpListener,
     pub otlp_http: Option<TcpListener>,
     pub otlp_grpc: Option<TcpListener>,
+    pub xray: Option<Xray>,
+}
+
+/// X-Ray's daemon port: the same number for both.
+pub struct Xray {
+    pub tcp: TcpListener,
+    pub udp: udp::Port,
 }
 
 /// Binds all listeners, and says for the Sources page what listens where.
@@ -35,47 +47,67 @@ pub struct Bound {
 /// A sentence for the person who started the program: the page address, or one that was asked for, cannot be bound.
 pub async fn bind(config: &Config) -> Result<(Bound, Vec<port::Listener>), String> {
     let http = bind_one(&config.addr).await.map_err(|why| cannot("--addr", &config.addr, &why))?;
-    let mut listeners = vec![listener("http", &http)];
-    let (otlp_http, row) = bind_source("otlp_http", "--otlp-http-addr", config.otlp_http_addr.as_ref(), OTLP_HTTP).await?;
+    let mut listeners = vec![listener("http", &http, None)];
+    let plain = |name: &'static str| move |bound: &TcpListener| listener(name, bound, None);
+    let otlp = Source { name: "otlp_http", flag: "--otlp-http-addr", asked: config.otlp_http_addr.as_ref(), default: OTLP_HTTP };
+    let (otlp_http, row) = otlp.bind(bind_one, plain("otlp_http")).await?;
     listeners.push(row);
-    let (otlp_grpc, row) = bind_source("otlp_grpc", "--otlp-grpc-addr", config.otlp_grpc_addr.as_ref(), OTLP_GRPC).await?;
+    let otlp = Source { name: "otlp_grpc", flag: "--otlp-grpc-addr", asked: config.otlp_grpc_addr.as_ref(), default: OTLP_GRPC };
+    let (otlp_grpc, row) = otlp.bind(bind_one, plain("otlp_grpc")).await?;
     listeners.push(row);
-    if let Some(Listen::At(addr)) = &config.xray_addr {
-        tracing::warn!("nothing listens on {addr}: this version does not speak the X-Ray daemon protocol yet");
+    let daemon = Source { name: "xray", flag: "--xray-addr", asked: config.xray_addr.as_ref(), default: XRAY };
+    let (xray, row) = daemon.bind(bind_xray, |bound: &Xray| listener("xray", &bound.tcp, Some(bound.udp.note()))).await?;
+    if let Some(note) = &row.note {
+        tracing::info!("X-Ray: {note}");
     }
-    listeners.push(port::Listener { name: "xray".into(), addr: None, warning: Some("not part of this version yet".into()) });
-    Ok((Bound { http, otlp_http, otlp_grpc }, listeners))
+    listeners.push(row);
+    Ok((Bound { http, otlp_http, otlp_grpc, xray }, listeners))
 }
 
-async fn bind_source(
-    name: &str,
-    flag: &str,
-    asked: Option<&Listen>,
-    default: &str,
-) -> Result<(Option<TcpListener>, port::Listener), String> {
-    let off = |warning| port::Listener { name: name.into(), addr: None, warning };
-    match asked {
-        Some(Listen::Off) => Ok((None, off(None))),
-        Some(Listen::At(addr)) => match bind_one(addr).await {
+/// A listener that can be off, and whose default port may be taken.
+struct Source<'a> {
+    name: &'static str,
+    flag: &'static str,
+    asked: Option<&'a Listen>,
+    default: &'static str,
+}
+
+impl Source<'_> {
+    async fn bind<T>(
+        self,
+        bind: impl AsyncFn(&Addr) -> std::io::Result<T>,
+        row: impl Fn(&T) -> port::Listener,
+    ) -> Result<(Option<T>, port::Listener), String> {
+        let off = |warning| port::Listener { name: self.name.into(), addr: None, warning, note: None };
+        let (addr, was_asked) = match self.asked {
+            Some(Listen::Off) => return Ok((None, off(None))),
+            Some(Listen::At(addr)) => (addr.clone(), true),
+            None => (self.default.parse().expect("the defaults are addresses"), false),
+        };
+        match bind(&addr).await {
             Ok(bound) => {
-                let row = listener(name, &bound);
+                let row = row(&bound);
                 Ok((Some(bound), row))
             }
-            Err(why) => Err(cannot(flag, addr, &why)),
-        },
-        None => {
-            let addr = default.parse().expect("the defaults are addresses");
-            match bind_one(&addr).await {
-                Ok(bound) => {
-                    let row = listener(name, &bound);
-                    Ok((Some(bound), row))
-                }
-                Err(why) => {
-                    let warning = format!("cannot listen on {addr}: {}", reason(&why));
-                    tracing::warn!("{name}: {warning}");
-                    Ok((None, off(Some(warning))))
-                }
+            Err(why) if was_asked => Err(cannot(self.flag, &addr, &why)),
+            Err(why) => {
+                let warning = format!("cannot listen on {addr}: {}", reason(&why));
+                tracing::warn!("{}: {warning}", self.name);
+                Ok((None, off(Some(warning))))
             }
+        }
+    }
+}
+
+async fn bind_xray(addr: &Addr) -> std::io::Result<Xray> {
+    let mut tries = TRIES;
+    loop {
+        let tcp = bind_one(addr).await?;
+        match udp::Port::bind(tcp.local_addr()?) {
+            Ok(udp) => return Ok(Xray { tcp, udp }),
+            // The number that was free for TCP is not for UDP: another one may be.
+            Err(why) if addr.port == 0 && tries > 0 && why.kind() == std::io::ErrorKind::AddrInUse => tries -= 1,
+            Err(why) => return Err(why),
         }
     }
 }
@@ -96,8 +128,8 @@ fn reason(why: &std::io::Error) -> String {
     }
 }
 
-fn listener(name: &str, bound: &TcpListener) -> port::Listener {
-    port::Listener { name: name.into(), addr: local(bound).map(|addr| addr.to_string()), warning: None }
+fn listener(name: &str, bound: &TcpListener, note: Option<String>) -> port::Listener {
+    port::Listener { name: name.into(), addr: local(bound).map(|addr| addr.to_string()), warning: None, note }
 }
 
 /// The address a listener has, with the port it was given for 0.

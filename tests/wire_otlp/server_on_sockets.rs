@@ -101,7 +101,8 @@ async fn a_taken_port_is_one_sentence() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn listeners_can_be_off() {
-    let (server, _) = start(|config| (config.otlp_http_addr, config.otlp_grpc_addr) = (Some(Listen::Off), Some(Listen::Off))).await;
+    let off = || Some(Listen::Off);
+    let (server, _) = start(|config| (config.otlp_http_addr, config.otlp_grpc_addr, config.xray_addr) = (off(), off(), off())).await;
     let server = server.unwrap();
     let json: serde_json::Value = serde_json::from_str(&server.addrs.json()).unwrap();
     assert_eq!(json["http"], server.addrs.http.to_string());

@@ -14,6 +14,7 @@ pub mod columns;
 pub mod waterfall;
 
 pub mod query;
+pub mod sampling;
 pub mod semconv;
 
 pub mod colour;

@@ -333,6 +333,8 @@ pub struct Listener {
     pub addr: Option<String>,
     /// Why it does not listen.
     pub warning: Option<String>,
+    /// What a person should know of it, e.g. how much the kernel buffers.
+    pub note: Option<String>,
 }
 
 /// The state of the instance, for every page's frame and for Sources.

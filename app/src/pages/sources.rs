@@ -77,7 +77,7 @@ fn arrived(ledger: &[LedgerRow], now: Nanos) -> AnyView {
                         <th scope="col" class="num" title="The same record again, as after a sender’s retry">"Duplicate"</th>
                         <th scope="col" class="num" title="Another span under the same id: the first was kept">"Conflict"</th>
                         <th scope="col" class="num">"Rejected"</th>
-                        <th scope="col" class="num" title="Taken by the protocol, but this version does not keep it">"Not kept"</th>
+                        <th scope="col" class="num" title="Arrived, but was not kept: a signal this version does not store, or no room at that moment">"Not kept"</th>
                     </tr></thead>
                     <tbody>{rows}</tbody>
                 </table>
@@ -145,7 +145,7 @@ fn listeners(instance: &Instance) -> AnyView {
         "http" => "This page, the JSON API and every HTTP source",
         "otlp_http" => "OpenTelemetry over HTTP, /v1/traces",
         "otlp_grpc" => "OpenTelemetry over gRPC",
-        "xray" => "AWS X-Ray daemon protocol",
+        "xray" => "AWS X-Ray’s daemon, UDP and TCP",
         _ => "",
     };
     let row = |listener: &Listener| {
@@ -160,6 +160,8 @@ fn listeners(instance: &Instance) -> AnyView {
                 <p class="row spread"><strong><code>{listener.name.clone()}</code></strong>{state}</p>
                 <p class="muted">{about}</p>
                 {listener.warning.clone().map(|text| view! { <p class="warn">{text}</p> })}
+                {listener.note.clone().map(|text| view! { <p class="muted">{text}</p> })}
+                {(listener.name == "xray").then(|| view! { <p><a href=url::Sampling.to_string()>"Sampling rules"</a></p> })}
             </li>
         }
     };

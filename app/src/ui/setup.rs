@@ -173,7 +173,8 @@ mod tests {
 
     #[test]
     fn addresses_are_the_instances_own() {
-        let listener = |name: &str, addr: Option<&str>| Listener { name: name.into(), addr: addr.map(str::to_owned), warning: None };
+        let listener =
+            |name: &str, addr: Option<&str>| Listener { name: name.into(), addr: addr.map(str::to_owned), warning: None, note: None };
         let mut instance = Instance {
             listeners: vec![
                 listener("http", Some("0.0.0.0:8080")),

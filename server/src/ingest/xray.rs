@@ -5,7 +5,10 @@
 //! `pkg/proxy`), botocore `data/xray/2016-04-12`, and the `awsxrayreceiver` of opentelemetry-collector-contrib for the
 //! OpenTelemetry names.
 
+pub mod api;
+pub mod sampling;
 pub mod translate;
+pub mod udp;
 
 mod attributes;
 mod cause;
