@@ -32,7 +32,8 @@ enum Protocol {
     OtlpGrpc,
     /// The signal, unless only the body says.
     OtlpHttp(Option<Signal>),
-    Xray(xray::Operation),
+    /// The operation; none if it is not served, but signed for X-Ray.
+    Xray(Option<xray::Operation>),
 }
 
 fn protocol_of(request: &Request) -> Option<Protocol> {
@@ -43,7 +44,8 @@ fn protocol_of(request: &Request) -> Option<Protocol> {
     if let Some(signal) = signal_of_path(path) {
         return Some(Protocol::OtlpHttp(Some(signal)));
     }
-    if let Some(operation) = xray::operation_of(request.method(), path) {
+    let operation = xray::operation_of(request.method(), path);
+    if operation.is_some() || xray::is_signed(headers) {
         return Some(Protocol::Xray(operation));
     }
     let at_root = path.trim_matches('/').is_empty();
@@ -56,7 +58,8 @@ async fn answer(ingest: &Ingest, protocol: Protocol, request: Request) -> Respon
     match protocol {
         Protocol::OtlpGrpc => grpc::export(ingest, request).await,
         Protocol::OtlpHttp(signal) => http::export(ingest, signal, request).await,
-        Protocol::Xray(operation) => xray::call(ingest, operation, request).await,
+        Protocol::Xray(Some(operation)) => xray::call(ingest, operation, request).await,
+        Protocol::Xray(None) => xray::unknown(request.method(), request.uri().path()),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::ingest::{Arrival, Batch, Ingest, PATIENCE, Rejected, Signal, now};
 use crate::meter::Count;
 use crate::store::Refused;
 use axum::body::Body;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
+use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use bytes::Bytes;
 use serde::Deserialize;
@@ -46,6 +46,13 @@ pub fn operation_of(method: &Method, path: &str) -> Option<Operation> {
     let last = path.trim_end_matches('/').rsplit('/').next()?;
     let (_, operation) = PATHS.iter().find(|(name, _)| *name == last)?;
     (*method == Method::POST).then_some(*operation)
+}
+
+/// Whether a request is signed for X-Ray (AWS Signature Version 4: the scope ends in `/<region>/<service>/aws4_request`),
+/// whatever it asks for.
+pub fn is_signed(headers: &HeaderMap) -> bool {
+    let signature = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    signature.starts_with("AWS4-HMAC-SHA256") && signature.contains("/xray/aws4_request")
 }
 
 /// Why a request failed, as AWS has it.
@@ -113,7 +120,7 @@ pub async fn call(ingest: &Ingest, operation: Operation, request: Request<Body>)
     }
 }
 
-/// For paths of the daemon's port that are no operation we know.
+/// For what is no operation that is served.
 pub fn unknown(method: &Method, path: &str) -> Response<Body> {
     let message = format!("{method} {path} is not an operation of X-Ray that is served here.");
     error(&Failure::new(StatusCode::NOT_FOUND, "UnknownOperationException", message))
@@ -189,7 +196,9 @@ async fn put_segments(ingest: &Ingest, headers: &HeaderMap, held: body::Held, pa
     let mut answers: Vec<Value> = unprocessed.iter().map(unprocessed_segment).collect();
     // What only the store could see: that it is too old, or of tomorrow.
     let by_the_store = rejected.iter().filter(|(reason, _)| !known.contains(**reason));
-    answers.extend(by_the_store.map(|(reason, count)| json!({"ErrorCode": "InvalidSegment", "Message": format!("{count} with {reason}")})));
+    answers.extend(
+        by_the_store.map(|(reason, count)| json!({"ErrorCode": "InvalidSegment", "Message": format!("{count} not stored: {reason}")})),
+    );
     Ok(json!({"UnprocessedTraceSegments": answers}))
 }
 
