@@ -2,6 +2,7 @@
 //! and reads right in the browser.
 
 mod requests;
+mod xray;
 
 use crate::browser::{Browser, Scripts, Theme};
 use crate::harness::Clew;
@@ -48,8 +49,35 @@ async fn over_grpc() {
     requests::check(&requests, "otlp_grpc");
 }
 
-/// Drives Cruddur until every SDK has flushed and returns what Clew stored of each request.
+/// The N+1 request has more subsegments than the SDK keeps, so that most of them come before their segment.
+#[tokio::test(flavor = "multi_thread")]
+async fn over_xray_datagrams() {
+    let clew = Clew::start();
+    let drive = send(&clew, &[("CRUDDUR_TELEMETRY", "xray"), ("AWS_XRAY_DAEMON_ADDRESS", clew.xray())]).await;
+    xray::check(&xray::stored(&clew, &drive).await, &drive);
+}
+
+/// The SDK asks what to record, and is told to record all.
+#[tokio::test(flavor = "multi_thread")]
+async fn over_xray_with_sampling() {
+    let clew = Clew::start();
+    let on = [("CRUDDUR_TELEMETRY", "xray"), ("AWS_XRAY_DAEMON_ADDRESS", clew.xray()), ("CRUDDUR_XRAY_SAMPLING", "on")];
+    let drive = send(&clew, &on).await;
+    let requests = xray::stored(&clew, &drive).await;
+    xray::check(&requests, &drive);
+    let by_rule = |request: &&Request| request.entry().attributes.get("aws.xray.sampling_rule").is_some_and(|rule| rule == "Default");
+    let decided = requests.iter().filter(|request| !request.lacks_root());
+    assert!(decided.clone().count() > 30 && decided.clone().all(|request| by_rule(&request)), "our rule decided");
+}
+
+/// Drives Cruddur over OTLP and returns what Clew stored of each request.
 async fn drive(clew: &Clew, environment: &[(&str, &str)]) -> Vec<Request> {
+    let drive = send(clew, environment).await;
+    requests::stored(clew, &drive).await
+}
+
+/// Drives Cruddur until every SDK has flushed.
+async fn send(clew: &Clew, environment: &[(&str, &str)]) -> Drive {
     let _turn = TURN.acquire().await.expect("never closed");
     let data = TempDir::new().expect("a temporary directory");
     let drive = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/clients/cruddur/drive.py");
@@ -64,11 +92,11 @@ async fn drive(clew: &Clew, environment: &[(&str, &str)]) -> Vec<Request> {
     let output = tokio::task::spawn_blocking(move || command.output()).await.expect("not cancelled").expect("python runs");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "drive.py: {said}\n{}", String::from_utf8_lossy(&output.stderr));
-    requests::stored(clew, &Drive::parse(&said)).await
+    Drive::parse(&said)
 }
 
 /// The interpreter with the SDKs of tests/clients/requirements.txt: `.venv` of the checkout, or `CLEW_TEST_PYTHON`.
-fn python() -> PathBuf {
+pub fn python() -> PathBuf {
     let python = match std::env::var_os("CLEW_TEST_PYTHON") {
         Some(python) => PathBuf::from(python),
         None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../.venv/bin/python"),

@@ -10,3 +10,5 @@ mod recorder;
 mod reference;
 mod tidy;
 mod wire_otlp;
+mod wire_xray;
+mod xray;

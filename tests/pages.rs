@@ -8,8 +8,14 @@ use serde_json::json;
 use traffic::Sent;
 
 /// Name (of the screenshots) and path of every page that lists something; a trace's page comes on top.
-const PAGES: [(&str, &str); 5] =
-    [("overview", "/"), ("traces", "/traces"), ("sources", "/sources"), ("api", "/api"), ("failed", "/traces?q=status%3Aerror")];
+const PAGES: [(&str, &str); 6] = [
+    ("overview", "/"),
+    ("traces", "/traces"),
+    ("sources", "/sources"),
+    ("sampling", "/sampling"),
+    ("api", "/api"),
+    ("failed", "/traces?q=status%3Aerror"),
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_reads_well_with_scripts() {

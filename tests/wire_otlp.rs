@@ -19,7 +19,7 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use server::auth::Keys;
 use server::guard::Hosts;
-use server::http::{AppState, ingest_port, page_port};
+use server::http::{AppState, ingest_port, page_port, xray_port};
 use server::ingest::Ingest;
 use server::ingest::own::Own;
 use std::sync::Arc;
@@ -51,6 +51,10 @@ impl Bed {
 
     pub fn pages(&self) -> Router {
         page_port(self.state.clone())
+    }
+
+    pub fn xray(&self) -> Router {
+        xray_port(self.state.clone())
     }
 
     /// Sends to the ingest port and reads the whole answer.

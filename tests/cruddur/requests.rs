@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-const BACKEND: &str = "cruddur-backend";
-const TIMELINE: &str = "cruddur-timeline";
+pub const BACKEND: &str = "cruddur-backend";
+pub const TIMELINE: &str = "cruddur-timeline";
 
 /// What drive.py says it did.
 pub struct Drive {
