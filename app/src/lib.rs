@@ -5,6 +5,7 @@
 #![recursion_limit = "256"]
 
 pub mod pages;
+pub mod request;
 pub mod ui;
 pub mod url;
 

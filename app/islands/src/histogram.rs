@@ -1,5 +1,6 @@
 //! The brush over a histogram: drag to zoom. The bars are the server's, and each is a link; this adds what a link cannot.
 
+use crate::percent::percent;
 use leptos::ev::PointerEvent;
 use leptos::html::Div;
 use leptos::prelude::*;
@@ -60,7 +61,7 @@ pub fn Brush(start: i64, end: i64, children: Children) -> impl IntoView {
         drawing.set(false);
     };
     let style = move || match drag.get().filter(|_| drawing.get()) {
-        Some((from, to)) => format!("left:{:.2}%;width:{:.2}%", from.min(to) * 100.0, (from - to).abs() * 100.0),
+        Some((from, to)) => ["left:", &percent(from.min(to) * 100.0), ";width:", &percent((from - to).abs() * 100.0)].concat(),
         None => "display:none".to_owned(),
     };
     view! {

@@ -1,6 +1,7 @@
 //! The browser bundle: what HTML alone cannot do. Everything here reaches wasm, nothing else does.
 
 mod histogram;
+mod percent;
 mod query_bar;
 mod waterfall;
 

@@ -183,7 +183,7 @@ fn read(answer: &JsValue) -> Vec<Hint> {
     let values = list("values").into_iter().filter_map(|row| {
         let value = text(&row, "value")?;
         let spans = field(&row, "spans").and_then(|n| n.as_f64()).unwrap_or_default();
-        Some(Hint { text: value_text(&value), label: value, note: format!("{spans:.0}") })
+        Some(Hint { text: value_text(&value), label: value, note: (spans as u64).to_string() })
     });
     keys.chain(values).take(SHOWN).collect()
 }

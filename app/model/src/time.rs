@@ -199,20 +199,23 @@ impl fmt::Display for Human {
         if self.0 < 0 {
             f.write_str("-")?;
         }
-        let three = |f: &mut fmt::Formatter<'_>, value: f64, unit: &str| {
-            let text = match value {
-                v if v >= 99.95 => format!("{v:.0}"),
-                v if v >= 9.995 => format!("{v:.1}"),
-                v => format!("{v:.2}"),
-            };
-            let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-            write!(f, "{text} {unit}")
+        // In whole numbers: formatting floats is fifteen kilobytes in the browser.
+        let three = |f: &mut fmt::Formatter<'_>, nanos: u64, unit: u64, name: &str| {
+            let digits: usize = if nanos * 1000 >= unit * 99_950 { 0 } else { 1 + usize::from(nanos * 1000 < unit * 9_995) };
+            let parts = 10u64.pow(digits as u32);
+            let rounded = (nanos * parts + unit / 2) / unit;
+            let (whole, rest) = (rounded / parts, rounded % parts);
+            match (rest, rest % 10) {
+                (0, _) => write!(f, "{whole} {name}"),
+                (_, 0) => write!(f, "{whole}.{} {name}", rest / 10),
+                _ => write!(f, "{whole}.{rest:0digits$} {name}"),
+            }
         };
         match nanos {
             n if n < 1_000 => write!(f, "{n} ns"),
-            n if n < 999_500 => three(f, n as f64 / 1e3, "µs"),
-            n if n < 999_500_000 => three(f, n as f64 / 1e6, "ms"),
-            n if n < 59_950_000_000 => three(f, n as f64 / 1e9, "s"),
+            n if n < 999_500 => three(f, n, 1_000, "µs"),
+            n if n < 999_500_000 => three(f, n, 1_000_000, "ms"),
+            n if n < 59_950_000_000 => three(f, n, SECOND as u64, "s"),
             n => {
                 let seconds = (n + 500_000_000) / SECOND as u64;
                 match seconds {

@@ -4,6 +4,8 @@
 //! A **node** is what can have a row: a span, a parent that is missing, or a group of like siblings; nodes are numbers in
 //! that order (see [`Tree`]). Times are nanoseconds from [`crate::columns::Columns::base`].
 
+mod order;
+
 mod view;
 pub use view::{FoldBase, Folds, Tab, View};
 

@@ -14,6 +14,7 @@ mod tools;
 pub use detail::span_panel;
 pub use search::found;
 
+use crate::request::request;
 use crate::ui::frame::{Shown, Tab, page};
 use crate::url;
 use drawing::Drawing;
@@ -31,7 +32,10 @@ pub fn TracePage() -> impl IntoView {
     page(move |here| async move {
         let id: TraceId = id.parse().map_err(|_| Problem::NotFound("trace"))?;
         let url = url::Trace::parse(id, &here.search);
-        let trace = here.reader.trace(&here.ask, id).await?;
+        let trace = match url.view.alone {
+            true => here.reader.trace(&here.ask, id).await?,
+            false => request(&*here.reader, &here.ask, id).await?,
+        };
         let links = match url.view.span {
             Some(_) => here.reader.links_to(&here.ask, id).await?,
             None => Vec::new(),
@@ -43,7 +47,7 @@ pub fn TracePage() -> impl IntoView {
 }
 
 fn body(drawing: &Drawing) -> impl IntoView + use<> {
-    let columns = url::ApiColumns { id: drawing.url.id }.to_string();
+    let columns = url::ApiColumns { id: drawing.url.id, request: drawing.ids.len() > 1 }.to_string();
     let form = drawing.url.view.tab;
     let shown = match form {
         Form::Waterfall => rows::waterfall(drawing).into_any(),

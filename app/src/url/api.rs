@@ -85,15 +85,17 @@ impl fmt::Display for ApiTrace {
     }
 }
 
-/// `/api/traces/{id}/columns`: what the trace page draws, in the form of [`model::columns`].
+/// `/api/traces/{id}/columns`: what the trace page draws, in the form of [`model::columns`]; `/api/requests/{id}/columns` with the
+/// traces that other systems have of the same request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ApiColumns {
     pub id: TraceId,
+    pub request: bool,
 }
 
 impl fmt::Display for ApiColumns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "/api/traces/{}/columns", self.id)
+        write!(f, "/api/{}/{}/columns", if self.request { "requests" } else { "traces" }, self.id)
     }
 }
 

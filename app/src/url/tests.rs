@@ -33,7 +33,8 @@ fn every_url() {
         ApiFacets { query: "".into(), range: Range::default(), keys: vec!["service".into(), "http.route".into()] }.to_string(),
         ApiTrace { id, otlp: false }.to_string(),
         ApiTrace { id, otlp: true }.to_string(),
-        ApiColumns { id }.to_string(),
+        ApiColumns { id, request: false }.to_string(),
+        ApiColumns { id, request: true }.to_string(),
         ApiKeys { prefix: "http.".into(), range: Range::default() }.to_string(),
         ApiValues { key: "http.route".into(), prefix: "/a".into(), range: Range::Last(DAY) }.to_string(),
         DEMO_START.into(),
@@ -57,6 +58,7 @@ fn every_url() {
 /api/traces/4bf92f3577b34da6a3ce929d0e0e4736
 /api/traces/4bf92f3577b34da6a3ce929d0e0e4736?format=otlp
 /api/traces/4bf92f3577b34da6a3ce929d0e0e4736/columns
+/api/requests/4bf92f3577b34da6a3ce929d0e0e4736/columns
 /api/keys?prefix=http.
 /api/values?key=http.route&prefix=/a&last=1d
 /demo/start

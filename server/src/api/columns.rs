@@ -5,6 +5,7 @@ use super::answer::{Failure, json};
 use super::ask::Parameters;
 use super::trace::trace_id;
 use app::pages::trace::found;
+use app::request::request;
 use axum::extract::{Path, RawQuery};
 use axum::http::HeaderMap;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
@@ -12,14 +13,24 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use model::columns::{Columns, MEDIA_TYPE, encode};
 use model::port::{Ask, Problem};
+use model::trace::Trace;
 
 /// `GET /api/traces/{id}/columns`: the form of [`model::columns`]. Has an entity tag, so that a page that waits for late
 /// spans learns cheaply that there are none.
 pub(super) async fn columns(store: State, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Failure> {
-    let id = trace_id(&id)?;
     let ask = Ask::now();
     let _left = ask.cancel_on_drop();
-    let trace = store.trace(&ask, id).await?;
+    columns_of(store.trace(&ask, trace_id(&id)?).await?, &headers).await
+}
+
+/// `GET /api/requests/{id}/columns`: the same of all traces of the request.
+pub(super) async fn request_columns(store: State, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Failure> {
+    let ask = Ask::now();
+    let _left = ask.cancel_on_drop();
+    columns_of(request(&**store, &ask, trace_id(&id)?).await?, &headers).await
+}
+
+async fn columns_of(trace: Trace, headers: &HeaderMap) -> Result<Response, Failure> {
     let tag = format!("\"{}-{}-{}-{}\"", trace.spans.len(), trace.last_received, trace.duplicates, trace.conflicts);
     let tag = HeaderValue::from_str(&tag).map_err(|error| Problem::Unavailable(error.to_string()))?;
     let known = headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes().windows(tag.len()).any(|part| part == tag.as_bytes()));
@@ -36,12 +47,20 @@ pub(super) async fn columns(store: State, Path(id): Path<String>, headers: Heade
 /// `GET /api/traces/{id}/matches?q=`: the spans a search inside the trace finds, `{"spans":[0,5,...]}`, as positions in the
 /// columns.
 pub(super) async fn matches(store: State, Path(id): Path<String>, RawQuery(raw): RawQuery) -> Result<Response, Failure> {
-    let id = trace_id(&id)?;
-    let parameters = Parameters::of(raw);
-    let query = parameters.text("q").to_owned();
     let ask = Ask::now();
     let _left = ask.cancel_on_drop();
-    let trace = store.trace(&ask, id).await?;
+    matches_in(store.trace(&ask, trace_id(&id)?).await?, raw).await
+}
+
+/// `GET /api/requests/{id}/matches?q=`: the same in all traces of the request.
+pub(super) async fn request_matches(store: State, Path(id): Path<String>, RawQuery(raw): RawQuery) -> Result<Response, Failure> {
+    let ask = Ask::now();
+    let _left = ask.cancel_on_drop();
+    matches_in(request(&**store, &ask, trace_id(&id)?).await?, raw).await
+}
+
+async fn matches_in(trace: Trace, raw: Option<String>) -> Result<Response, Failure> {
+    let query = Parameters::of(raw).text("q").to_owned();
     let find = move || {
         let found = found(&trace, &Columns::of(&trace), &query);
         found.into_iter().enumerate().filter(|&(_, found)| found).map(|(n, _)| n as u32).collect()

@@ -1,6 +1,7 @@
 //! The few calls of the DOM that the trace page makes, without their ceremony. What can only fail for a name that is not one
 //! does nothing.
 
+pub(super) use crate::percent::percent;
 use leptos::prelude::{document, window};
 use std::cell::RefCell;
 use wasm_bindgen::prelude::Closure;
@@ -41,19 +42,6 @@ pub(super) fn add(parent: &Element, child: &Element) {
 /// The nearest ancestor (or the element itself) that the selector names.
 pub(super) fn closest(event: &Event, selector: &str) -> Option<Element> {
     event.target()?.dyn_into::<Element>().ok()?.closest(selector).ok()?
-}
-
-/// A number with two digits after the point and `%`: enough for a pixel of the widest screen, and no float formatting.
-pub(super) fn percent(value: f64) -> String {
-    let thousandths = (value * 1000.0) as i64;
-    let (whole, rest) = (thousandths / 1000, (thousandths % 1000).unsigned_abs());
-    let mut text = whole.to_string();
-    text.push('.');
-    for divisor in [100, 10, 1] {
-        text.push(char::from(b'0' + (rest / divisor % 10) as u8));
-    }
-    text.push('%');
-    text
 }
 
 /// A count with thin groups of three, as the server writes it.

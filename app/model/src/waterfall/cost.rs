@@ -2,7 +2,7 @@
 
 use crate::columns::Columns;
 use crate::span::Kind;
-use crate::waterfall::{Node, Times, Tree};
+use crate::waterfall::{Node, Times, Tree, order};
 
 /// By span: the time it spent itself, its duration minus the union of its children's, nanoseconds.
 pub fn self_times(columns: &Columns, tree: &Tree, times: &Times) -> Vec<i64> {
@@ -25,7 +25,7 @@ pub fn self_times(columns: &Columns, tree: &Tree, times: &Times) -> Vec<i64> {
             } else {
                 // Moved clocks can change the order.
                 let mut kids = kids.to_vec();
-                kids.sort_by_key(|&kid| times.start[kid as usize]);
+                order::by_key(&mut kids, &|kid| (times.start[kid as usize], 0));
                 kids.into_iter().for_each(&mut cover);
             }
             end.saturating_sub(start) - covered
@@ -78,8 +78,9 @@ impl Critical {
                 }
             }
         }
-        sections.sort_unstable_by_key(|section| (section.node, section.start));
-        Critical { sections }
+        let mut turn: Vec<u32> = (0..sections.len() as u32).collect();
+        order::by_key(&mut turn, &|at| (sections[at as usize].node.into(), sections[at as usize].start));
+        Critical { sections: turn.into_iter().map(|at| sections[at as usize]).collect() }
     }
 
     /// The pieces of one node, by start.
@@ -115,7 +116,7 @@ impl Frame {
             !detached && times.start[n] < end && times.end[n] > start
         };
         let mut kids: Vec<u32> = tree.children(node).iter().copied().filter(waits_for).collect();
-        kids.sort_by_key(|&kid| (times.end[kid as usize].min(end), times.start[kid as usize]));
+        order::by_key(&mut kids, &|kid| (times.end[kid as usize].min(end), times.start[kid as usize]));
         Frame { node, start, end, cursor: end, kids }
     }
 }

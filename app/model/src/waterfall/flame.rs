@@ -1,6 +1,6 @@
 //! The flame graph: time runs to the right, callers are above callees, and spans that run at once are below one another.
 
-use crate::waterfall::{NONE, Node, Times, Tree};
+use crate::waterfall::{NONE, Node, Times, Tree, order};
 
 /// Where each span is drawn.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -26,7 +26,7 @@ impl Flame {
                 turn[n as usize] = turn[n as usize].max(turn[up as usize]);
             }
         }
-        spans.sort_by_key(|&n| turn[n as usize]);
+        order::by_key(&mut spans, &|n| (turn[n as usize], 0));
         let mut lane_of = vec![NONE; tree.len()];
         let mut ends = Ends::with_lanes(64);
         let mut lanes: Vec<Vec<u32>> = Vec::new();

@@ -2,7 +2,7 @@
 //! hides no error, and the work depends on the number of spans, not on their lengths.
 
 use crate::columns::Columns;
-use crate::waterfall::{Node, Rows, Times, Tree};
+use crate::waterfall::{Node, Rows, Times, Tree, order};
 
 /// The least width of a span, in cells.
 const LEAST: usize = 2;
@@ -43,12 +43,16 @@ pub fn minimap(columns: &Columns, tree: &Tree, times: &Times, rows: &Rows, width
             }
         }
         let length = |n: u32| times.end[n as usize].saturating_sub(times.start[n as usize]);
-        spans.sort_unstable_by_key(|&(n, error)| (!error, std::cmp::Reverse(length(n)), n));
+        let mut turn: Vec<u32> = (0..spans.len() as u32).collect();
+        order::by_key(&mut turn, &|at| {
+            let (n, error) = spans[at as usize];
+            (i64::from(!error), -length(n))
+        });
         let y = (2 * line + 1) * height / (2 * lines);
         let line = &mut cells[y * width..(y + 1) * width];
         // Errors come first, then long before short, and a cell once filled is stepped over: next[x] leads to a free one.
         let mut next: Vec<u32> = (0..=width as u32).collect();
-        for &(n, error) in &spans {
+        for (n, error) in turn.into_iter().map(|at| spans[at as usize]) {
             let x = |time: i64| (((time as f64 - from as f64) * scale) as usize).min(width);
             let start = x(times.start[n as usize]).min(width - LEAST);
             let end = x(times.end[n as usize]).max(start + LEAST);

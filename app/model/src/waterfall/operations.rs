@@ -1,7 +1,7 @@
 //! The table of operations: spans of one service and name taken together.
 
 use crate::columns::Columns;
-use crate::waterfall::{Critical, Node, Tree};
+use crate::waterfall::{Critical, Node, Tree, order};
 
 /// One row of the table. Times in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,8 @@ pub fn operations(columns: &Columns, tree: &Tree, self_times: &[i64], critical: 
     let mut spans: Vec<u32> = subtree.iter().copied().filter(|&n| matches!(tree.node(n), Node::Span(_))).collect();
     let operation = |n: u32| (columns.service[n as usize], columns.name[n as usize]);
     let duration = |n: u32| columns.duration[n as usize];
-    spans.sort_unstable_by_key(|&n| (operation(n), duration(n), n));
+    let number = |n: u32| i64::from(columns.service[n as usize]) << 32 | i64::from(columns.name[n as usize]);
+    order::by_key(&mut spans, &|n| (number(n), duration(n)));
     let mut on_path = vec![0i64; columns.len()];
     for section in critical.sections() {
         if let Some(ns) = on_path.get_mut(section.node as usize) {

@@ -2,7 +2,7 @@
 //! never arrived has a node of its own, and long runs of like siblings are gathered.
 
 use crate::columns::{Columns, Parent};
-use crate::waterfall::Folds;
+use crate::waterfall::{Folds, order};
 
 /// No node.
 pub const NONE: u32 = u32::MAX;
@@ -171,20 +171,18 @@ impl Tree {
 
     /// Makes the groups; `parent` of their spans becomes the group.
     fn gather(&mut self, columns: &Columns) {
-        let mut like: Vec<(u32, u32, u32)> = Vec::new();
+        let mut like: Vec<u32> = Vec::new();
         for n in 0..self.spans + self.missing {
             let kids = self.children(n);
             if kids.len() < GROUP_AT_LEAST {
                 continue;
             }
             like.clear();
-            like.extend(kids.iter().enumerate().map(|(at, &kid)| {
-                let kid = kid as usize;
-                (columns.service[kid], columns.name[kid], at as u32)
-            }));
-            like.sort_unstable();
-            let runs = like.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).filter(|run| run.len() >= GROUP_AT_LEAST);
-            let groups: Vec<Vec<u32>> = runs.map(|run| run.iter().map(|&(_, _, at)| kids[at as usize]).collect()).collect();
+            like.extend_from_slice(kids);
+            let operation = |kid: u32| (columns.service[kid as usize].into(), columns.name[kid as usize].into());
+            order::by_key(&mut like, &operation);
+            let runs = like.chunk_by(|&a, &b| operation(a) == operation(b)).filter(|run| run.len() >= GROUP_AT_LEAST);
+            let groups: Vec<Vec<u32>> = runs.map(<[u32]>::to_vec).collect();
             for spans in groups {
                 let node = self.parent.len() as u32;
                 spans.iter().for_each(|&span| self.parent[span as usize] = node);
@@ -237,9 +235,10 @@ impl Tree {
     /// The nodes at the top: roots by start, then missing parents by their first child.
     fn top(&self, columns: &Columns) -> Vec<u32> {
         let mut roots: Vec<u32> = (0..self.spans).filter(|&n| self.parent[n as usize] == NONE).collect();
-        roots.sort_by_key(|&n| columns.start[n as usize]);
+        order::by_key(&mut roots, &|n| (columns.start[n as usize], 0));
         let mut missing: Vec<u32> = (self.spans..self.spans + self.missing).collect();
-        missing.sort_by_key(|&n| self.children(n).first().map(|&kid| columns.start[kid as usize]));
+        let first = |n: u32| self.children(n).first().map_or(i64::MIN, |&kid| columns.start[kid as usize]);
+        order::by_key(&mut missing, &|n| (first(n), 0));
         roots.extend(missing);
         roots
     }
@@ -247,8 +246,9 @@ impl Tree {
 
 impl Group {
     fn of(columns: &Columns, spans: Vec<u32>) -> Group {
-        let mut durations: Vec<i64> = spans.iter().map(|&span| columns.duration[span as usize]).collect();
-        durations.sort_unstable();
+        let mut durations = spans.clone();
+        order::by_key(&mut durations, &|span| (columns.duration[span as usize], 0));
+        let durations: Vec<i64> = durations.into_iter().map(|span| columns.duration[span as usize]).collect();
         Group {
             sum: durations.iter().fold(0, |sum: i64, &ns| sum.saturating_add(ns)),
             p50: durations[(durations.len() - 1) / 2],
@@ -312,7 +312,7 @@ fn children(columns: &Columns, parent: &[u32]) -> (Vec<u32>, Vec<u32>) {
     // The store's order is by start already; other columns are not refused.
     if !columns.start.is_sorted() {
         for n in 0..parent.len() {
-            kids[at[n] as usize..at[n + 1] as usize].sort_by_key(|&kid| columns.start[kid as usize]);
+            order::by_key(&mut kids[at[n] as usize..at[n + 1] as usize], &|kid| (columns.start[kid as usize], 0));
         }
     }
     (kids, at)

@@ -28,6 +28,8 @@ pub struct View {
     pub from: u32,
     /// `sort`: order of the operations table.
     pub sort: SortBy,
+    /// `alone=1`: without the traces that other systems have of the same request.
+    pub alone: bool,
 }
 
 /// What the page shows the trace as.
@@ -169,6 +171,7 @@ impl View {
                 "skew" => view.shift = value == "1",
                 "from" => view.from = value.parse().unwrap_or_default(),
                 "sort" => view.sort = SortBy::ALL.into_iter().find(|sort| sort.as_str() == value).unwrap_or_default(),
+                "alone" => view.alone = value == "1",
                 _ => {}
             }
         }
@@ -194,6 +197,7 @@ impl View {
         put("skew", if self.shift { "1".to_owned() } else { String::new() });
         put("from", if self.from == 0 { String::new() } else { self.from.to_string() });
         put("sort", if self.sort == SortBy::default() { String::new() } else { self.sort.as_str().to_owned() });
+        put("alone", if self.alone { "1".to_owned() } else { String::new() });
         pairs
     }
 }

@@ -1,9 +1,10 @@
 //! Everything the page is drawn from: the trace, the model's figures of it, and the view that the URL asks for.
 
+use crate::request::ids;
 use crate::url;
 use model::colour::colours;
 use model::columns::Columns;
-use model::id::SpanId;
+use model::id::{SpanId, TraceId};
 use model::port::BackLink;
 use model::span::Span;
 use model::time::Nanos;
@@ -14,6 +15,8 @@ use model::waterfall::{Critical, Node, Rows, Skew, Times, Tree, View, Window, sk
 pub(super) struct Drawing {
     pub url: url::Trace,
     pub trace: Trace,
+    /// The traces it is made of, the one asked for first.
+    pub ids: Vec<TraceId>,
     /// Spans elsewhere that link here.
     pub links: Vec<BackLink>,
     pub now: Nanos,
@@ -52,6 +55,7 @@ impl Drawing {
             found: super::search::found(&trace, &columns, &url.view.query),
             skews: skews(&columns, &tree),
             colours: columns.services.iter().map(|name| given.of(name)).collect(),
+            ids: ids(&trace),
             url,
             trace,
             links,

@@ -5,8 +5,9 @@ use crate::ui::moment::{Ago, Form, Moment};
 use crate::ui::{count, icon, plural};
 use crate::url;
 use leptos::prelude::*;
+use model::id::TraceId;
 use model::time::Human;
-use model::waterfall::Skew;
+use model::waterfall::{Skew, View};
 
 pub(super) fn head(drawing: &Drawing) -> impl IntoView + use<> {
     let id = drawing.url.id.to_string();
@@ -46,9 +47,33 @@ pub(super) fn head(drawing: &Drawing) -> impl IntoView + use<> {
                     <a class="button quiet" href=url::ApiTrace { id: drawing.url.id, otlp: true }.to_string()>"OTLP"</a>
                 </span>
             </div>
+            {systems(drawing)}
             {warnings(drawing)}
         </header>
     }
+}
+
+/// The ids that systems gave this request, where it is more than one: one axis, a tree for each.
+fn systems(drawing: &Drawing) -> impl IntoView + use<> {
+    let alone = drawing.url.view.alone;
+    (alone || drawing.ids.len() > 1).then(|| {
+        let link = |id: TraceId, alone: bool| url::Trace { id, view: View { alone, ..View::default() } }.to_string();
+        let each = |id: &TraceId| {
+            let xray = drawing.trace.spans.iter().any(|span| span.trace_id == *id && span.envelope.source.starts_with("xray"));
+            let (system, text) = if xray { ("X-Ray", id.xray()) } else { ("OpenTelemetry", id.to_string()) };
+            view! { <a class="t-system" href=link(*id, true) title="Only what this system recorded"><span class="badge">{system}</span><code>{text}</code></a> }
+        };
+        view! {
+            <p class="t-systems" role="note">
+                {drawing.ids.iter().map(each).collect_view()}
+                {if alone {
+                    view! { <a class="button quiet" href=link(drawing.url.id, false)>"Show with what other systems recorded of this request"</a> }.into_any()
+                } else {
+                    view! { <span class="muted">"one request, recorded by more than one system: on one axis, a tree for each"</span> }.into_any()
+                }}
+            </p>
+        }
+    })
 }
 
 /// Why what is shown may not be what happened.

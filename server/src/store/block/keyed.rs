@@ -229,7 +229,7 @@ impl Keyed {
                 }
             }
         }
-        if scope == Scope::Span || !self.place.contains(&ABSENT) {
+        if scope == Scope::Span || !meta.origins_may_have(names) || !self.place.contains(&ABSENT) {
             return Ok(());
         }
         let origins = decode::origins(columns)?;

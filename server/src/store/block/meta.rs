@@ -184,6 +184,14 @@ impl Meta {
         self.directory.iter().any(|column| column.scope == scope && *column.key == *key)
     }
 
+    /// Whether a resource or scope may have one of these keys: most keys are of spans alone, and need no look at the origins.
+    pub fn origins_may_have(&self, names: &[String]) -> bool {
+        let mut others = self.directory.iter().filter(|column| column.number == 0);
+        // A full list was cut off.
+        let complete = others.clone().count() < number::MAX_ATTRIBUTES;
+        !complete || others.any(|column| column.scope != Scope::Event && names.iter().any(|name| **name == *column.key))
+    }
+
     /// Numbers of all columns a whole span needs.
     pub fn span_columns(&self) -> Vec<u16> {
         let mut numbers: Vec<u16> = (number::TRACES..=number::SPILL).collect();

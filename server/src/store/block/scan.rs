@@ -67,7 +67,7 @@ pub(super) fn attribute_columns(scope: Scope, names: &[String], meta: &Meta, to:
             to.push(number::SPILL);
         }
     }
-    if scope != Scope::Span {
+    if scope != Scope::Span && meta.origins_may_have(names) {
         to.extend([number::ORIGIN, number::ORIGINS]);
     }
 }
@@ -299,7 +299,7 @@ impl<'a> Scan<'a> {
             Scope::Scope => &[|origin| &origin.scope_attributes],
             Scope::Span | Scope::Event => &[],
         };
-        if !places.is_empty() {
+        if !places.is_empty() && self.meta.origins_may_have(names) {
             let find =
                 |origin: &Origin| places.iter().find_map(|place| look_up(place(origin), names)).is_some_and(|value| matcher.value(value));
             let mut rest = self.rows_of_origins(find)?;

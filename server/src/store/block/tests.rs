@@ -96,7 +96,14 @@ proptest! {
         let encoded = Encoded::from_blob(&encode(&spans, &summaries).to_blob()).unwrap();
         let back = super::spans(&encoded.meta, &encoded.columns, None).unwrap();
         prop_assert_eq!(sorted(back.clone()), sorted(spans));
-        prop_assert_eq!(super::summaries(&encoded.meta, &encoded.columns).unwrap(), summaries);
+        let kept = |each: usize| {
+            let mut row = 0;
+            let keep = |_: &Summary| { row += 1; row % each == 0 };
+            super::summaries(&encoded.meta, &encoded.columns, keep).unwrap()
+        };
+        let rows: Vec<(usize, Summary)> = summaries.into_iter().enumerate().collect();
+        prop_assert_eq!(kept(1), &rows[..]);
+        prop_assert_eq!(kept(3), rows.into_iter().filter(|(row, _)| (row + 1) % 3 == 0).collect::<Vec<_>>());
         let odd = Bitmap::from_fn(back.len(), |row| row % 2 == 1);
         let half = super::spans(&encoded.meta, &encoded.columns, Some(&odd)).unwrap();
         prop_assert_eq!(half.len(), back.len() / 2);
@@ -111,7 +118,7 @@ proptest! {
         if let Ok(encoded) = Encoded::from_blob(&blob) {
             // Lengths and numbers between the frames have no checksum; whatever they become, reading must not panic.
             let _ = super::spans(&encoded.meta, &encoded.columns, None);
-            let _ = super::summaries(&encoded.meta, &encoded.columns);
+            let _ = super::summaries(&encoded.meta, &encoded.columns, |_| true);
         }
     }
 }

@@ -1,0 +1,93 @@
+//! Two ids, one request: a backend that two systems instrument has two traces for each request, and its spans say which. A **request** is
+//! the closure over such ids: [`HOPS`] hops, [`IDS`] ids, an hour before and after. Never over span links, which join requests.
+
+use model::attr::Value;
+use model::id::TraceId;
+use model::port::{Ask, Order, Problem, Reader, TraceSearch};
+use model::query::parse;
+use model::span::Span;
+use model::time::{HOUR, Range};
+use model::trace::Trace;
+use std::collections::BTreeSet;
+
+/// How far ids are followed from the one that was asked for.
+const HOPS: usize = 2;
+/// Traces of one request.
+const IDS: usize = 8;
+
+/// Attributes by which a span names the id that another system gave its request. Backends set them by hand or by middleware, as the X-Ray
+/// documentation shows for `put_annotation`; OpenTelemetry's registry has `aws.xray.*` for its side.
+const NAMES: [&str; 2] = ["aws.xray.trace_id", "otel_trace_id"];
+
+/// All that is stored of the request that this trace is a part of: the spans of every trace of it by (start, span id), under the id asked for.
+///
+/// # Errors
+/// As [`Reader::trace`]; what another id of the request leads to is left out if it is not there.
+pub async fn request(reader: &dyn Reader, ask: &Ask, id: TraceId) -> Result<Trace, Problem> {
+    let mut whole = reader.trace(ask, id).await?;
+    let mut known = BTreeSet::from([id]);
+    let mut newest = vec![id];
+    for _ in 0..HOPS {
+        let mut named: BTreeSet<TraceId> = whole.spans.iter().flat_map(names).collect();
+        for id in newest.drain(..) {
+            named.extend(naming(reader, ask, id, &whole).await?);
+        }
+        for id in named {
+            if known.len() < IDS && known.insert(id) {
+                match reader.trace(ask, id).await {
+                    Ok(other) => {
+                        newest.push(id);
+                        add(&mut whole, other);
+                    }
+                    Err(Problem::NotFound(_)) => {}
+                    Err(problem) => return Err(problem),
+                }
+            }
+        }
+        if newest.is_empty() {
+            break;
+        }
+    }
+    whole.spans.sort_by_key(|span| (span.start, span.span_id));
+    Ok(whole)
+}
+
+/// The traces of a request, the one asked for first, then by their first span.
+pub fn ids(request: &Trace) -> Vec<TraceId> {
+    let mut ids = vec![request.trace_id];
+    for span in &request.spans {
+        if !ids.contains(&span.trace_id) {
+            ids.push(span.trace_id);
+        }
+    }
+    ids
+}
+
+/// Ids of other systems that a span names.
+fn names(span: &Span) -> impl Iterator<Item = TraceId> + use<'_> {
+    let value = |name: &&str| match span.attribute(name) {
+        Some(Value::Str(text)) => text.parse().ok(),
+        _ => None,
+    };
+    NAMES.iter().filter_map(value)
+}
+
+/// Traces of which a span names this one.
+async fn naming(reader: &dyn Reader, ask: &Ask, id: TraceId, near: &Trace) -> Result<Vec<TraceId>, Problem> {
+    let forms = [id.to_string(), id.xray()];
+    let terms: Vec<String> = NAMES.iter().flat_map(|name| forms.iter().map(move |form| format!("{name}:\"{form}\""))).collect();
+    let query = parse(&terms.join(" OR ")).map_err(|error| Problem::Bad { message: error.message, position: None })?;
+    let start = near.spans.iter().map(|span| span.start).min().unwrap_or_default();
+    let end = near.spans.iter().map(|span| span.end()).max().unwrap_or_default();
+    let range = Range { start: start.saturating_sub(HOUR), end: end.saturating_add(HOUR) };
+    let search = TraceSearch { query, range, order: Order::NEWEST, limit: IDS as u32, cursor: None };
+    let found = reader.traces(ask, &search).await?;
+    Ok(found.rows.into_iter().map(|row| row.summary.trace_id).collect())
+}
+
+fn add(whole: &mut Trace, other: Trace) {
+    whole.spans.extend(other.spans);
+    whole.duplicates += other.duplicates;
+    whole.conflicts += other.conflicts;
+    whole.last_received = whole.last_received.max(other.last_received);
+}
