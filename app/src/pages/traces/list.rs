@@ -105,11 +105,13 @@ fn row(asked: &Asked, found: &TraceRow, scale: &Scale, colours: &Colours) -> Any
         <tr class=format!("svc-{}", colours.of(&root.service)) class:failed=failed>
             <td class="start"><Moment at=summary.start form=Form::Full/></td>
             <td class="root">
-                <a href=href data-row="" title=format!("{} {name}", root.service)>
-                    <span class="svc">{root.service.clone()}</span>
-                    <span class="name">{name.clone()}</span>
-                </a>
-                {no_root}{open}
+                <div>
+                    <a href=href data-row="" title=format!("{} {name}", root.service)>
+                        <span class="svc">{root.service.clone()}</span>" "
+                        <span class="name">{name.clone()}</span>
+                    </a>
+                    {no_root}{open}
+                </div>
             </td>
             <td class="duration"><span class="time">{Human(summary.duration_ns).to_string()}</span><span class="track"><span style=format!("width:{width:.1}%")></span></span></td>
             <td class="num spans">{spans}</td>
