@@ -7,10 +7,11 @@ mod xray;
 use crate::browser::{Browser, Scripts, Theme};
 use crate::harness::Clew;
 use requests::{Drive, Request};
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
 
@@ -68,6 +69,44 @@ async fn over_xray_with_sampling() {
     let by_rule = |request: &&Request| request.entry().attributes.get("aws.xray.sampling_rule").is_some_and(|rule| rule == "Default");
     let decided = requests.iter().filter(|request| !request.lacks_root());
     assert!(decided.clone().count() > 30 && decided.clone().all(|request| by_rule(&request)), "our rule decided");
+}
+
+/// Both SDKs at once: a request is one page whichever of its ids it is opened by, and the overview counts it once.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_request_under_two_ids() {
+    let clew = Clew::start();
+    let both = [("CRUDDUR_TELEMETRY", "otel,xray"), ("AWS_XRAY_DAEMON_ADDRESS", clew.xray())];
+    let drive = send(&clew, &both).await;
+    let page = async |path: String| reqwest::get(clew.url(&path)).await.expect("an answer").text().await.expect("a page");
+    let ids_on = |page: &str| -> BTreeSet<String> {
+        let alone = page.split("href=\"/t/").skip(1).filter_map(|rest| rest.split_once("?alone=1\""));
+        alone.map(|(id, _)| id.to_owned()).filter(|id| id.len() == 32).collect()
+    };
+    let list = clew.json("/api/traces?limit=1000").await;
+    let of_otlp = |row: &&serde_json::Value| row["sources"][0] == "otlp_http";
+    let traces: Vec<&str> =
+        list["traces"].as_array().expect("a list").iter().filter(of_otlp).filter_map(|row| row["trace_id"].as_str()).collect();
+    assert_eq!(traces.len(), drive.requests);
+    for id in traces {
+        let mut html = page(format!("/t/{id}")).await;
+        // Datagrams have no answer that the SDK could have waited for.
+        let began = Instant::now();
+        while ids_on(&html).len() < 2 && began.elapsed() < Duration::from_secs(10) {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            html = page(format!("/t/{id}")).await;
+        }
+        let ids = ids_on(&html);
+        assert!(ids.len() == 2 && ids.contains(id), "{id} is one request with {ids:?}");
+        let other = ids.iter().find(|other| *other != id).expect("two ids");
+        assert_eq!(ids_on(&page(format!("/t/{other}")).await), ids, "the other id opens the same");
+        assert_eq!(ids_on(&page(format!("/t/{other}?alone=1")).await), BTreeSet::from([other.clone()]));
+        let alone = [clew.json(&format!("/api/traces/{id}")).await, clew.json(&format!("/api/traces/{other}")).await];
+        let spans: usize = alone.iter().filter_map(|trace| trace["spans"].as_array()).map(Vec::len).sum();
+        assert!(html.contains(&format!("{spans} spans")), "all {spans} spans of both are on the page of {id}");
+    }
+    let counted = clew.json("/api/stats?q=entry:true%20source:otlp_http%20%7C%20stats%20count()").await;
+    let counted = counted["rows"][0][0].as_f64().expect("a count");
+    assert!(page("/".to_owned()).await.contains(&format!("{counted} requests")), "the overview counts each request once: {counted}");
 }
 
 /// Drives Cruddur over OTLP and returns what Clew stored of each request.

@@ -5,7 +5,9 @@ use crate::ui::{chart, number, text};
 use futures::future::join4;
 use model::port::{Ask, Bucket, Cell, Order, Problem, SpanSearch, Table, TraceRow, TraceSearch};
 use model::query::ast::{Command, Query, Stats};
+use model::query::value_text;
 use model::time::{Nanos, Range};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// How long the page waits for its figures.
@@ -69,17 +71,19 @@ impl Figures {
     pub(super) async fn read(here: &Here, range: Range) -> Result<Figures, Problem> {
         let ask = here.ask.clone().until(Instant::now() + PATIENCE);
         let step = chart::round_step(range, STEPS);
-        let failing = TraceSearch { query: parse("status:error")?.0, range, order: Order::NEWEST, limit: FAILURES, cursor: None };
+        let once = once(here, &ask, range).await?;
+        let of = |filter: &str, command: &str| format!("{filter}{once}{command}");
+        let failing = TraceSearch { query: parse(&of("status:error", ""))?.0, range, order: Order::NEWEST, limit: FAILURES, cursor: None };
+        let figures = "| stats count() as n, errors() as e, p50(duration), p95(duration)";
+        let (services, steps, routes) = (
+            of("entry:true", &format!("{figures}, p99(duration) by service")),
+            of("entry:true", "| stats count() as n, errors() as e, p95(duration) by service"),
+            of("entry:true", &format!("{figures} by service, name")),
+        );
         let (services, steps, routes, failures) = join4(
-            stats(
-                here,
-                &ask,
-                range,
-                "entry:true | stats count() as n, errors() as e, p50(duration), p95(duration), p99(duration) by service",
-                None,
-            ),
-            stats(here, &ask, range, "entry:true | stats count() as n, errors() as e, p95(duration) by service", Some(step)),
-            stats(here, &ask, range, "entry:true | stats count() as n, errors() as e, p50(duration), p95(duration) by service, name", None),
+            stats(here, &ask, range, &services, None),
+            stats(here, &ask, range, &steps, Some(step)),
+            stats(here, &ask, range, &routes, None),
             here.reader.traces(&ask, &failing),
         )
         .await;
@@ -169,6 +173,25 @@ impl Route {
         let [service, name, n, e, p50, p95] = row else { return None };
         Some(Route { service: text(service), name: text(name), count: number(n), errors: number(e), p50: number(p50), p95: number(p95) })
     }
+}
+
+/// A backend that OpenTelemetry and X-Ray both instrument sends each request twice. Where a service has both, only OpenTelemetry's side
+/// counts: this is the rest of a filter that leaves the other out.
+async fn once(here: &Here, ask: &Ask, range: Range) -> Result<String, Problem> {
+    let xray = |source: &str| source.starts_with("xray");
+    // Most never see an X-Ray segment; they need not wait for the answer.
+    if !here.reader.ledger().await?.iter().any(|row| xray(&row.source) && row.stored > 0) {
+        return Ok(" ".to_owned());
+    }
+    let found = stats(here, ask, range, "entry:true | stats count() by service, source", None).await?;
+    let mut sides: BTreeMap<String, [bool; 2]> = BTreeMap::new();
+    for row in &found.rows {
+        let [service, source, _] = row.as_slice() else { continue };
+        sides.entry(text(service)).or_default()[usize::from(xray(&text(source)))] = true;
+    }
+    let twice = sides.into_iter().filter(|(_, sides)| *sides == [true, true]);
+    let left_out = twice.map(|(service, _)| format!(" -(service:{} source:/^xray/)", value_text(&service)));
+    Ok(left_out.chain([" ".to_owned()]).collect())
 }
 
 async fn stats(here: &Here, ask: &Ask, range: Range, text: &str, bin: Option<Nanos>) -> Result<Table, Problem> {
