@@ -1,5 +1,7 @@
 //! X-Ray with the real program: boto3, and the page of sampling rules.
 
+mod read;
+
 use crate::cruddur::python;
 use crate::harness::Clew;
 use reqwest::redirect::Policy;

@@ -14,6 +14,7 @@ pub mod sampling;
 mod sources;
 mod stats;
 mod trace;
+pub mod xray;
 
 use crate::store::Store;
 use app::url::{DEMO_REMOVE, DEMO_START};

@@ -1,5 +1,6 @@
 //! What listens where, as routers: the sources' ports take telemetry alone, the page port takes it too, before its pages.
 
+use crate::api::xray as xray_reads;
 use crate::guard::Hosts;
 use crate::ingest::otlp::{grpc, http, signal_of_path};
 use crate::ingest::xray::api as xray;
@@ -32,6 +33,8 @@ enum Protocol {
     OtlpGrpc,
     /// The signal, unless only the body says.
     OtlpHttp(Option<Signal>),
+    /// An operation that reads what is stored, of whatever source.
+    XrayRead(xray_reads::Operation),
     /// The operation; none if it is not served, but signed for X-Ray.
     Xray(Option<xray::Operation>),
 }
@@ -44,6 +47,9 @@ fn protocol_of(request: &Request) -> Option<Protocol> {
     if let Some(signal) = signal_of_path(path) {
         return Some(Protocol::OtlpHttp(Some(signal)));
     }
+    if let Some(operation) = xray_reads::operation_of(request.method(), path) {
+        return Some(Protocol::XrayRead(operation));
+    }
     let operation = xray::operation_of(request.method(), path);
     if operation.is_some() || xray::is_signed(headers) {
         return Some(Protocol::Xray(operation));
@@ -54,20 +60,28 @@ fn protocol_of(request: &Request) -> Option<Protocol> {
     (at_root && (posts || asks_to)).then_some(Protocol::OtlpHttp(None))
 }
 
-async fn answer(ingest: &Ingest, protocol: Protocol, request: Request) -> Response<Body> {
+async fn answer(state: &AppState, protocol: Protocol, request: Request) -> Response<Body> {
+    let ingest = &state.ingest;
     match protocol {
         Protocol::OtlpGrpc => grpc::export(ingest, request).await,
         Protocol::OtlpHttp(signal) => http::export(ingest, signal, request).await,
+        // Who may not read the pages may not read this.
+        Protocol::XrayRead(operation) => match state.hosts.check(request.method(), request.uri(), request.headers()) {
+            Ok(()) => xray_reads::call(ingest, operation, request).await,
+            Err(refusal) => xray_reads::refused(refusal),
+        },
         Protocol::Xray(Some(operation)) => xray::call(ingest, operation, request).await,
         Protocol::Xray(None) => xray::unknown(request.method(), request.uri().path()),
     }
 }
 
-/// A source's own port: both transports of OTLP (the wrong one of the two ports is a common mistake), and `/healthz`.
+/// A source's own port: both transports of OTLP (the wrong one of the two ports is a common mistake), and `/healthz`. Here one
+/// can send, but not read.
 pub fn ingest_port(state: AppState) -> Router {
     async fn all(State(state): State<AppState>, request: Request) -> Response<Body> {
         match protocol_of(&request) {
-            Some(protocol) => answer(&state.ingest, protocol, request).await,
+            Some(Protocol::XrayRead(_)) => xray::unknown(request.method(), request.uri().path()),
+            Some(protocol) => answer(&state, protocol, request).await,
             None => http::not_found(request.headers()),
         }
     }
@@ -78,7 +92,7 @@ pub fn ingest_port(state: AppState) -> Router {
 pub fn xray_port(state: AppState) -> Router {
     async fn all(State(state): State<AppState>, request: Request) -> Response<Body> {
         match protocol_of(&request) {
-            Some(protocol) => answer(&state.ingest, protocol, request).await,
+            Some(protocol) => answer(&state, protocol, request).await,
             None => xray::unknown(request.method(), request.uri().path()),
         }
     }
@@ -100,7 +114,7 @@ pub fn page_port(state: AppState) -> Router {
 
 async fn sources_first(State(state): State<AppState>, request: Request, next: Next) -> Response<Body> {
     match protocol_of(&request) {
-        Some(protocol) => answer(&state.ingest, protocol, request).await,
+        Some(protocol) => answer(&state, protocol, request).await,
         None => next.run(request).await,
     }
 }

@@ -149,10 +149,10 @@ pub async fn already_running(addr: &Addr) -> Option<String> {
 fn open_to_others(addrs: &Addrs, keys: &Keys) -> Vec<String> {
     let open = |addr: &SocketAddr| !addr.ip().is_loopback();
     let mut warnings = Vec::new();
-    if open(&addrs.http) {
+    // X-Ray's REST API reads, too.
+    for addr in [Some(addrs.http), addrs.xray].into_iter().flatten().filter(open) {
         warnings.push(format!(
-            "{} can be reached from other machines, and whoever reaches it can read everything: there are no accounts yet.",
-            addrs.http
+            "{addr} can be reached from other machines, and whoever reaches it can read everything: there are no accounts yet."
         ));
     }
     if keys.are_needed() && addrs.xray.as_ref().is_some_and(open) {

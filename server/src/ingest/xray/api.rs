@@ -55,22 +55,25 @@ pub fn is_signed(headers: &HeaderMap) -> bool {
     signature.starts_with("AWS4-HMAC-SHA256") && signature.contains("/xray/aws4_request")
 }
 
+/// The one group that every account has.
+pub const DEFAULT_GROUP_ARN: &str = "arn:aws:xray:us-east-1:000000000000:group/Default";
+
 /// Why a request failed, as AWS has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Failure {
+pub struct Failure {
     status: StatusCode,
     /// AWS's name for it, which SDKs turn into an exception.
     kind: &'static str,
-    message: String,
+    pub message: String,
     retry_after: Option<Duration>,
 }
 
 impl Failure {
-    fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Failure {
+    pub fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Failure {
         Failure { status, kind, message: message.into(), retry_after: None }
     }
 
-    fn invalid(message: impl Into<String>) -> Failure {
+    pub fn invalid(message: impl Into<String>) -> Failure {
         Failure::new(StatusCode::BAD_REQUEST, "InvalidRequestException", message)
     }
 
@@ -126,14 +129,19 @@ pub fn unknown(method: &Method, path: &str) -> Response<Body> {
     error(&Failure::new(StatusCode::NOT_FOUND, "UnknownOperationException", message))
 }
 
-async fn perform(ingest: &Ingest, operation: Operation, headers: &HeaderMap, body: Body) -> Result<Value, Failure> {
+/// The body of a request; waiting for room comes out of `patience`.
+pub async fn body_of(ingest: &Ingest, headers: &HeaderMap, body: Body, patience: &mut Duration) -> Result<body::Held, Failure> {
     let encoding = match headers.get(CONTENT_ENCODING) {
         None => Some(Encoding::Identity),
         Some(name) => name.to_str().ok().and_then(Encoding::from_name),
     };
     let encoding = encoding.ok_or_else(|| Failure::invalid("The content encoding is not known."))?;
+    Ok(body::read(body, Framing::Bare(encoding), &ingest.budget, patience).await?)
+}
+
+async fn perform(ingest: &Ingest, operation: Operation, headers: &HeaderMap, body: Body) -> Result<Value, Failure> {
     let mut patience = PATIENCE;
-    let held = body::read(body, Framing::Bare(encoding), &ingest.budget, &mut patience).await?;
+    let held = body_of(ingest, headers, body, &mut patience).await?;
     match operation {
         Operation::PutTraceSegments => put_segments(ingest, headers, held, patience).await,
         // A daemon in front of us tells how it does. It sends this each minute and wants no more than a yes.
@@ -148,10 +156,9 @@ async fn perform(ingest: &Ingest, operation: Operation, headers: &HeaderMap, bod
         }
         Operation::GetSamplingStatisticSummaries => Ok(ingest.sampling.get_statistics()),
         Operation::GetEncryptionConfig => Ok(json!({"EncryptionConfig": {"Status": "ACTIVE", "Type": "NONE"}})),
-        // The one group that every account has.
         Operation::GetGroups => Ok(json!({"Groups": [{
             "GroupName": "Default",
-            "GroupARN": "arn:aws:xray:us-east-1:000000000000:group/Default",
+            "GroupARN": DEFAULT_GROUP_ARN,
             "InsightsConfiguration": {"InsightsEnabled": false, "NotificationsEnabled": false},
         }], "NextToken": null})),
     }
@@ -169,7 +176,8 @@ struct Segments {
     trace_segment_documents: Vec<String>,
 }
 
-fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Failure> {
+/// The parameters of an operation.
+pub fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Failure> {
     serde_json::from_slice(body).map_err(|error| Failure::invalid(format!("The body cannot be read: {error}.")))
 }
 
@@ -240,7 +248,7 @@ async fn note(ingest: &Ingest, failure: &Failure, operation: Operation, headers:
 }
 
 /// In the body and in the header: which of them is read depends on the SDK.
-fn error(failure: &Failure) -> Response<Body> {
+pub fn error(failure: &Failure) -> Response<Body> {
     let mut response = answer(failure.status, &json!({"__type": failure.kind, "message": failure.message}));
     response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(failure.kind));
     if let Some(after) = failure.retry_after {
