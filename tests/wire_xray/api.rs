@@ -161,6 +161,29 @@ async fn pages_and_operations_keep_apart() {
     assert_eq!(prefixed.status, 200);
 }
 
+/// Sending is open to every page by design, reading is not; and ports that only take do not give.
+#[tokio::test]
+async fn who_may_not_read_the_pages_may_not_read_here() {
+    let bed = Bed::new();
+    let body = json!({"StartTime": 1, "EndTime": 2}).to_string();
+    for path in ["/TraceSummaries", "/Traces", "/ServiceGraph", "/TraceGraph", "/TimeSeriesServiceStatistics"] {
+        for port in [bed.xray(), bed.pages()] {
+            for headers in [&[("host", "evil.example")][..], &[("host", "127.0.0.1:2000"), ("origin", "http://evil.example")], &[]] {
+                let refused = answer(port.clone(), post(path, headers, body.clone())).await;
+                assert_in_dialect(&refused, path);
+                let kind = (refused.status.as_u16(), refused.header("x-amzn-errortype"));
+                assert_eq!(kind, (403, "AccessDeniedException"), "{path} {headers:?}");
+            }
+            let allowed = answer(port, post(path, &[("host", "127.0.0.1:2000")], body.clone())).await;
+            assert_in_dialect(&allowed, path);
+            assert_ne!(allowed.status, 403, "{path}");
+        }
+        let on_a_sources_port = answer(bed.ingest(), post(path, &[("host", "127.0.0.1:4318")], body.clone())).await;
+        assert_in_dialect(&on_a_sources_port, path);
+        assert_eq!(on_a_sources_port.status, 404, "{path}");
+    }
+}
+
 /// The daemon's port takes OTLP, too: the wrong port is a common mistake.
 #[tokio::test]
 async fn otlp_on_the_daemons_port() {

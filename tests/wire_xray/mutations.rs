@@ -97,11 +97,15 @@ async fn mutated_requests_are_answered_in_the_dialect() {
             let mut rng = StdRng::seed_from_u64(at as u64 * 1_000 + round);
             let body = mutate(std::str::from_utf8(&capture.body).unwrap(), &mut rng);
             let encoding = ["", "gzip", "deflate", "zstd", "br", "identity"].choose(&mut rng).unwrap();
-            let headers = if rng.random_bool(0.2) { vec![("content-encoding", *encoding)] } else { vec![] };
+            let mut headers = vec![("host", "127.0.0.1:2000")];
+            if rng.random_bool(0.2) {
+                headers.push(("content-encoding", *encoding));
+            }
             let answer = answer(bed.xray(), post(&capture.meta().path, &headers, body)).await;
             let what = format!("{}, round {round}", capture.path.display());
             assert_in_dialect(&answer, &what);
-            assert!([200, 400, 404].contains(&answer.status.as_u16()), "{what}: {}", answer.status);
+            // 503: it asks for what this store, which only records, cannot read.
+            assert!([200, 400, 404, 503].contains(&answer.status.as_u16()), "{what}: {}", answer.status);
         }
     }
 }
