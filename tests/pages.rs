@@ -5,6 +5,8 @@ mod traffic;
 use crate::browser::{Browser, Scripts, Theme};
 use crate::harness::Clew;
 use serde_json::json;
+use server::config::Config;
+use tempfile::TempDir;
 use traffic::Sent;
 
 /// Name (of the screenshots) and path of every page that lists something; a trace's page comes on top.
@@ -149,4 +151,21 @@ async fn scripts_run_only_with_the_nonce_of_the_answer() {
     assert!(!policy.split(';').any(|rule| rule.trim().starts_with("script-src") && rule.contains("unsafe-inline")), "{policy}");
     let again = reqwest::get(clew.url("/")).await.expect("clew answers");
     assert_ne!(again.headers()["content-security-policy"], policy, "a nonce is used once");
+}
+
+/// Until there are accounts, whoever reaches the pages can read everything.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_warns_of_a_listener_that_others_reach() {
+    for (addr, warns) in [("0.0.0.0:0", true), ("127.0.0.1:0", false)] {
+        let data = TempDir::new().expect("a temporary directory");
+        let mut config = Config::ephemeral(data.path());
+        config.addr = addr.parse().expect("an address");
+        let server = server::serve(config).await.expect("clew starts");
+        for path in ["/", "/traces", "/sources", "/sampling", "/api", "/t/4bf92f3577b34da6a3ce929d0e0e4736", "/nowhere"] {
+            let url = format!("http://127.0.0.1:{}{path}", server.addrs.http.port());
+            let html = reqwest::get(&url).await.expect("an answer").text().await.expect("a page");
+            assert_eq!(html.contains("can be reached from other machines"), warns, "{path} on {addr}");
+        }
+        server.shutdown().await;
+    }
 }
