@@ -3,6 +3,7 @@
 mod blocks;
 mod store;
 mod worlds;
+mod xray;
 
 use model::port::{Cell, Facet, Table};
 

@@ -4,13 +4,14 @@
 mod examples;
 mod figures;
 mod matching;
+mod merging;
 
 use async_trait::async_trait;
 use matching::Matcher;
 use model::id::{SpanId, TraceId};
 use model::port::*;
 use model::query::ast::{Key, Query, Stats};
-use model::span::Span;
+use model::span::{Envelope, Family, Span};
 use model::time::{Nanos, Range};
 use model::trace::{Summary, Trace};
 use std::cmp::Reverse;
@@ -20,6 +21,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 #[derive(Default)]
 pub struct Memory {
     spans: Vec<Span>,
+    /// X-Ray's documents by what they are of, in the order they came; the span made of them is in `spans`.
+    documents: HashMap<(TraceId, SpanId), Vec<Span>>,
     again: HashMap<TraceId, Again>,
     now: Nanos,
 }
@@ -38,6 +41,8 @@ pub enum Pushed {
     Duplicate,
     /// Another span under the same id; the first was kept.
     Conflict,
+    /// Another document of an X-Ray record.
+    Merged,
 }
 
 /// One trace with the spans that match.
@@ -52,19 +57,31 @@ impl Memory {
         Memory { now, ..Memory::default() }
     }
 
-    /// Takes one span in, in `seq` order: the first of an id wins. What Clew itself notes of the arrival is not compared.
+    /// Takes one span in, in `seq` order: the first of an id and family wins, and X-Ray's are merged. What Clew itself notes of the
+    /// arrival is not compared.
     pub fn push(&mut self, span: Span) -> Pushed {
-        let Some(first) = self.spans.iter().find(|kept| (kept.trace_id, kept.span_id) == (span.trace_id, span.span_id)) else {
+        let identity = |span: &Span| (span.trace_id, span.span_id, span.family());
+        if span.family() == Family::Xray {
+            self.documents.entry((span.trace_id, span.span_id)).or_default().push(span.clone());
+        }
+        let Some(first) = self.spans.iter_mut().find(|kept| identity(kept) == identity(&span)) else {
             self.spans.push(span);
             return Pushed::Stored;
         };
-        let again = self.again.entry(span.trace_id).or_default();
         // As text: a NaN is equal to itself there.
-        if format!("{:?}", Span { envelope: first.envelope.clone(), ..span }) == format!("{first:?}") {
-            again.duplicates += 1;
+        let same = |a: &Span, b: &Span| format!("{:?}", Span { envelope: b.envelope.clone(), ..a.clone() }) == format!("{b:?}");
+        if same(&span, first) {
+            self.again.entry(span.trace_id).or_default().duplicates += 1;
             Pushed::Duplicate
+        } else if span.family() == Family::Xray {
+            let merged = merging::merged(&self.documents[&(span.trace_id, span.span_id)]);
+            if !same(&merged, first) {
+                let received_at = first.envelope.received_at.max(span.envelope.received_at);
+                *first = Span { envelope: Envelope { seq: span.envelope.seq, received_at, ..merged.envelope.clone() }, ..merged };
+            }
+            Pushed::Merged
         } else {
-            again.conflicts += 1;
+            self.again.entry(span.trace_id).or_default().conflicts += 1;
             Pushed::Conflict
         }
     }
@@ -72,6 +89,9 @@ impl Memory {
     /// Forgets every span of a dataset, and returns how many.
     pub fn remove_dataset(&mut self, dataset: &str) -> u64 {
         let before = self.spans.len();
+        for span in self.spans.iter().filter(|span| *span.envelope.dataset == *dataset && span.family() == Family::Xray) {
+            self.documents.remove(&(span.trace_id, span.span_id));
+        }
         self.spans.retain(|span| *span.envelope.dataset != *dataset);
         (before - self.spans.len()) as u64
     }
@@ -189,7 +209,8 @@ impl Reader for Memory {
     async fn trace(&self, ask: &Ask, id: TraceId) -> Result<Trace, Problem> {
         let exists = |span: &&Span| ask.as_of.is_none_or(|as_of| span.envelope.seq <= as_of);
         let mut spans: Vec<Span> = self.spans.iter().filter(|span| span.trace_id == id).filter(exists).cloned().collect();
-        spans.sort_by_key(|span| (span.start, span.span_id));
+        spans.sort_by_key(|span| (span.start, span.span_id, span.family()));
+        merging::place(&mut spans);
         let Some(last_received) = spans.iter().map(|span| span.envelope.received_at).max() else {
             return Err(Problem::NotFound("trace"));
         };

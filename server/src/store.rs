@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub mod block;
+mod merge;
 pub mod sqlite;
 
 /// What sources, pages and tasks may ask of the store.

@@ -5,7 +5,7 @@ use model::attr::{Attributes, Value};
 use model::id::{SpanId, TraceId};
 use model::query::ast::Query;
 use model::query::parse;
-use model::span::{Dropped, Envelope, Event, Kind, Link, Origin, Span, Status};
+use model::span::{Dropped, Envelope, Event, Kind, Link, Origin, Span, Status, UNKNOWN_SERVICE};
 use model::time::{DAY, Nanos};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -69,8 +69,19 @@ prop_compose! {
         events in vec((prop::sample::select(vec!["exception", "GET retry"]), attributes(2)), 0..3),
         links in vec((1u8..8, 1u8..12), 0..2),
         (weight, to_self) in (prop_oneof![3 => Just(1.0), 1 => Just(10.0), 1 => Just(2.5)], prop::bool::weighted(0.1)),
-        (source, key, dataset) in (prop::sample::select(vec!["otlp_http", "otlp_grpc"]), prop::sample::select(vec!["", "ci"]), prop::sample::select(vec!["", "demo", "café"])),
+        (source, key, dataset) in (prop::sample::select(vec!["otlp_http", "otlp_grpc", "xray_udp"]), prop::sample::select(vec!["", "ci"]), prop::sample::select(vec!["", "demo", "café"])),
+        (adrift, in_progress) in (prop::bool::weighted(0.3), prop::bool::weighted(0.3)),
     ) -> Span {
+        let (mut attributes, mut origin) = (attributes, origin);
+        if source == "xray_udp" {
+            if in_progress {
+                attributes.push(("aws.xray.in_progress".into(), Value::Bool(true)));
+            }
+            if adrift {
+                origin = Arc::new(Origin { service: UNKNOWN_SERVICE.into(), ..Origin::default() });
+            }
+            attributes.sort_by(|a, b| a.0.cmp(&b.0));
+        }
         Span {
             trace_id: TraceId([trace; 16]),
             span_id: SpanId([id; 8]),

@@ -9,7 +9,7 @@
 mod wire;
 
 use crate::id::{SpanId, TraceId};
-use crate::span::{Kind, Span, Status};
+use crate::span::{Family, Kind, Span, Status};
 use crate::time::Nanos;
 use crate::trace::Trace;
 use std::collections::HashMap;
@@ -70,7 +70,7 @@ pub struct Columns {
     pub dropped: Vec<u32>,
 }
 
-/// The small facts of a span in one byte: kind (3 bits), status (2), entry, has an exception.
+/// The small facts of a span in one byte: kind (3 bits), status (2), entry, has an exception, in progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Flags(u8);
 
@@ -78,7 +78,7 @@ impl Flags {
     fn of(span: &Span) -> Flags {
         let exception = span.events.iter().any(|event| event.name == "exception");
         let status = span.status as u8;
-        Flags(span.kind as u8 | status << 3 | u8::from(span.is_entry()) << 5 | u8::from(exception) << 6)
+        Flags(span.kind as u8 | status << 3 | u8::from(span.is_entry()) << 5 | u8::from(exception) << 6 | u8::from(span.in_progress()) << 7)
     }
 
     pub fn kind(self) -> Kind {
@@ -103,6 +103,11 @@ impl Flags {
     pub fn has_exception(self) -> bool {
         self.0 & 1 << 6 != 0
     }
+
+    /// See [`Span::in_progress`].
+    pub fn in_progress(self) -> bool {
+        self.0 & 1 << 7 != 0
+    }
 }
 
 /// The bytes are not of this form, or of another version.
@@ -122,12 +127,14 @@ impl Columns {
     /// The columns of a trace.
     pub fn of(trace: &Trace) -> Columns {
         let spans = &trace.spans;
-        let index: HashMap<SpanId, u32> = spans.iter().enumerate().rev().map(|(n, span)| (span.span_id, n as u32)).collect();
+        let key = |(n, span): (usize, &Span)| ((span.span_id, span.family()), n as u32);
+        let index: HashMap<(SpanId, Family), u32> = spans.iter().enumerate().rev().map(key).collect();
         let base = spans.iter().map(|span| span.start).min().unwrap_or_default();
         let (mut services, mut names, mut missing) = (Table::default(), Table::default(), Table::default());
         let parent = |span: &Span| match span.parent_id {
             None => Parent::Root,
-            Some(id) => match index.get(&id) {
+            // Of two spans with this id, the one of the same family.
+            Some(id) => match index.get(&(id, span.family())).or_else(|| index.get(&(id, span.family().other()))) {
                 Some(&at) => Parent::Span(at),
                 None => Parent::Missing(missing.index(id)),
             },

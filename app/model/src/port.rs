@@ -306,6 +306,8 @@ pub struct LedgerRow {
     pub duplicate: u64,
     /// Another span under the same id; the first was kept.
     pub conflict: u64,
+    /// Another document of an X-Ray record that is here: the two are one span.
+    pub merged: u64,
     /// By reason.
     pub rejected: Vec<(String, u64)>,
     /// Accepted by the protocol but not stored, by reason: `("not kept yet", n)`.

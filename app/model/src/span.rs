@@ -44,6 +44,29 @@ pub struct Origin {
     pub scope_attributes: Attributes,
 }
 
+/// `service.name` of what does not say whose it is.
+pub const UNKNOWN_SERVICE: &str = "unknown_service";
+
+/// Which kind of instrumentation made a span. A trace may have a span of either under one id, and they are two spans: the
+/// identity of a span is (trace, id, family).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Family {
+    /// OpenTelemetry and what is translated to it.
+    Otel,
+    /// AWS X-Ray's segments and subsegments.
+    Xray,
+}
+
+impl Family {
+    /// The other one.
+    pub fn other(self) -> Family {
+        match self {
+            Family::Otel => Family::Xray,
+            Family::Xray => Family::Otel,
+        }
+    }
+}
+
 /// What Clew knows of a record's arrival.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Envelope {
@@ -61,6 +84,13 @@ pub struct Envelope {
     pub weight: f64,
     /// The span's target is Clew itself (an exporter traced by another instrumentation); hidden by default.
     pub to_self: bool,
+}
+
+impl Envelope {
+    /// The family of its source: the sources of X-Ray begin with `xray`.
+    pub fn family(&self) -> Family {
+        if self.source.starts_with("xray") { Family::Xray } else { Family::Otel }
+    }
 }
 
 /// OpenTelemetry span kind.
@@ -172,6 +202,20 @@ impl Span {
     /// Whether this span failed: status error.
     pub fn is_error(&self) -> bool {
         self.status == Status::Error
+    }
+
+    pub fn family(&self) -> Family {
+        self.envelope.family()
+    }
+
+    /// Whether it is X-Ray's announcement of a record whose end is still to come; it has no duration yet.
+    pub fn in_progress(&self) -> bool {
+        self.family() == Family::Xray && crate::attr::get(&self.attributes, "aws.xray.in_progress") == Some(&Value::Bool(true))
+    }
+
+    /// Whether it is a subsegment sent on its own, which does not say whose it is: its service is that of the segment around it.
+    pub fn is_adrift(&self) -> bool {
+        self.service() == UNKNOWN_SERVICE && self.family() == Family::Xray
     }
 
     /// Attribute of the span, else of the resource, else of the scope.

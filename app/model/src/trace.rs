@@ -1,12 +1,17 @@
 //! A trace as lists show it (the summary) and as its page shows it (all spans).
 
 use crate::id::{SpanId, TraceId};
-use crate::span::{Span, Status};
-use crate::time::{Nanos, SECOND};
+use crate::span::{Family, Span, Status};
+use crate::time::{MINUTE, Nanos, SECOND};
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
+use std::collections::HashMap;
 
 /// A trace is settled when nothing arrived for it for this long.
 pub const SETTLED_AFTER: Nanos = 30 * SECOND;
+
+/// What is in progress for so long is not expected to be completed any more.
+pub const NEVER_COMPLETED_AFTER: Nanos = 15 * MINUTE;
 
 /// What a list shows of a trace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,7 +28,8 @@ pub struct Summary {
     pub spans: u32,
     /// Spans with status error.
     pub errors: u32,
-    /// Every service with its number of spans, most spans first, then by name.
+    /// Every service with its number of spans, most spans first, then by name. X-Ray's subsegments that were sent on their own
+    /// are of no service here: see [`Span::is_adrift`].
     pub services: Vec<(String, u32)>,
     /// Every source (`otlp_http`, ...), sorted.
     pub sources: Vec<String>,
@@ -71,13 +77,18 @@ impl Summary {
         self.spans += 1;
         self.errors += u32::from(span.is_error());
         let is_root = span.parent_id.is_none();
-        if (!is_root, span.start, span.span_id) < (!self.has_root, self.root.start, self.root.span_id) {
+        let place = (!is_root, span.start, span.span_id).cmp(&(!self.has_root, self.root.start, self.root.span_id));
+        // Two spans may have one id, of two families.
+        let place = place.then_with(|| (span.service(), span.name.as_str(), span.status).cmp(&self.root.texts()));
+        if place == Ordering::Less {
             self.root = Root::of(span);
             self.has_root = is_root;
         }
-        match self.services.iter_mut().find(|(name, _)| name == span.service()) {
-            Some((_, count)) => *count += 1,
-            None => self.services.push((span.service().to_owned(), 1)),
+        if !span.is_adrift() {
+            match self.services.iter_mut().find(|(name, _)| name == span.service()) {
+                Some((_, count)) => *count += 1,
+                None => self.services.push((span.service().to_owned(), 1)),
+            }
         }
         if self.services.len() > 1 {
             self.services.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
@@ -103,9 +114,37 @@ impl Root {
     fn of(span: &Span) -> Root {
         Root { span_id: span.span_id, start: span.start, service: span.service().to_owned(), name: span.name.clone(), status: span.status }
     }
+
+    fn texts(&self) -> (&str, &str, Status) {
+        (&self.service, &self.name, self.status)
+    }
 }
 
-/// All that is stored of one trace id, spans by (start, span id).
+/// Gives X-Ray's subsegments that were sent on their own the service of the nearest record around them that has one.
+pub fn adopt(spans: &mut [Span]) {
+    let adrift: Vec<usize> = (0..spans.len()).filter(|&n| spans[n].is_adrift()).collect();
+    if adrift.is_empty() {
+        return;
+    }
+    let of_xray = spans.iter().enumerate().filter(|(_, span)| span.family() == Family::Xray);
+    let places: HashMap<SpanId, usize> = of_xray.map(|(n, span)| (span.span_id, n)).collect();
+    let around = |n: usize| spans[n].parent_id.and_then(|id| places.get(&id).copied());
+    let owner = |n: usize| {
+        let mut up = around(n);
+        // As many steps as there are spans: parents may lead round in a circle.
+        for _ in 0..spans.len() {
+            match up {
+                Some(at) if spans[at].is_adrift() => up = around(at),
+                found => return found,
+            }
+        }
+        None
+    };
+    let found: Vec<_> = adrift.iter().filter_map(|&n| Some((n, spans[owner(n)?].origin.clone()))).collect();
+    found.into_iter().for_each(|(n, origin)| spans[n].origin = origin);
+}
+
+/// All that is stored of one trace id, spans by (start, span id, family).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trace {
     pub trace_id: TraceId,

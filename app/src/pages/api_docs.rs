@@ -48,7 +48,11 @@ const CALLS: [Call; 12] = [
         parameters: "",
         answer: "The waterfall as binary columns, for the browser. Its format changes with the version.",
     },
-    Call { path: "/api/traces/{trace_id}/spans/{span_id}", parameters: "", answer: "One span, as above." },
+    Call {
+        path: "/api/traces/{trace_id}/spans/{span_id}",
+        parameters: "family",
+        answer: "One span, as above. Where OpenTelemetry and X-Ray have each a span of this id, family=otel or family=xray says which.",
+    },
     Call {
         path: "/api/stats",
         parameters: "q with a stats command, range",
@@ -64,7 +68,7 @@ const CALLS: [Call; 12] = [
     Call {
         path: "/api/sources",
         parameters: "",
-        answer: r#"{"listeners":[{"name","addr","warning"}],"warnings","ledger":[{"source","signal","received","stored","duplicate","conflict","rejected":[{"reason","records"}],"dropped":[{"reason","records"}],"last_received","samples":[{"at","reason","record"}]}],"version","retention_days","disk_bytes","spans","has_demo"}"#,
+        answer: r#"{"listeners":[{"name","addr","warning"}],"warnings","ledger":[{"source","signal","received","stored","duplicate","conflict","merged","rejected":[{"reason","records"}],"dropped":[{"reason","records"}],"last_received","samples":[{"at","reason","record"}]}],"version","retention_days","disk_bytes","spans","has_demo"}"#,
     },
     Call { path: "/find?id=", parameters: "any id, traceparent, URL or query", answer: "303 to the trace’s page, or to a search." },
 ];

@@ -57,6 +57,7 @@ fn arrived(ledger: &[LedgerRow], now: Nanos) -> AnyView {
                 <td class="num">{count(row.stored)}</td>
                 <td class="num" class:muted=row.duplicate == 0>{count(row.duplicate)}</td>
                 <td class="num" class:muted=row.conflict == 0 class:warn={row.conflict > 0}>{count(row.conflict)}</td>
+                <td class="num" class:muted=row.merged == 0>{count(row.merged)}</td>
                 <td class="num">{reasons(&row.rejected, "error")}</td>
                 <td class="num">{reasons(&row.dropped, "warn")}</td>
             </tr>
@@ -76,6 +77,7 @@ fn arrived(ledger: &[LedgerRow], now: Nanos) -> AnyView {
                         <th scope="col" class="num">"Received"</th><th scope="col" class="num">"Stored"</th>
                         <th scope="col" class="num" title="The same record again, as after a sender’s retry">"Duplicate"</th>
                         <th scope="col" class="num" title="Another span under the same id: the first was kept">"Conflict"</th>
+                        <th scope="col" class="num" title="Another document of an X-Ray segment or subsegment that is stored: they are one span">"Merged"</th>
                         <th scope="col" class="num">"Rejected"</th>
                         <th scope="col" class="num" title="Arrived, but was not kept: a signal this version does not store, or no room at that moment">"Not kept"</th>
                     </tr></thead>

@@ -31,7 +31,9 @@ pub(super) async fn request_columns(store: State, Path(id): Path<String>, header
 }
 
 async fn columns_of(trace: Trace, headers: &HeaderMap) -> Result<Response, Failure> {
-    let tag = format!("\"{}-{}-{}-{}\"", trace.spans.len(), trace.last_received, trace.duplicates, trace.conflicts);
+    // A merged document changes a span and may leave their number as it was.
+    let newest = trace.spans.iter().map(|span| span.envelope.seq).max().unwrap_or(0);
+    let tag = format!("\"{}-{newest}-{}-{}-{}\"", trace.spans.len(), trace.last_received, trace.duplicates, trace.conflicts);
     let tag = HeaderValue::from_str(&tag).map_err(|error| Problem::Unavailable(error.to_string()))?;
     let known = headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes().windows(tag.len()).any(|part| part == tag.as_bytes()));
     if known {

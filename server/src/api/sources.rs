@@ -27,6 +27,7 @@ struct Row {
     stored: u64,
     duplicate: u64,
     conflict: u64,
+    merged: u64,
     rejected: Vec<Reason>,
     dropped: Vec<Reason>,
     #[serde(serialize_with = "maybe_moment")]
@@ -59,6 +60,7 @@ impl Row {
             stored: row.stored,
             duplicate: row.duplicate,
             conflict: row.conflict,
+            merged: row.merged,
             rejected: reasons(row.rejected),
             dropped: reasons(row.dropped),
             last_received: row.last_received,

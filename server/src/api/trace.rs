@@ -9,7 +9,7 @@ use axum::response::Response;
 use model::attr::{Attributes, as_map};
 use model::id::{SpanId, TraceId};
 use model::port::{Ask, Problem};
-use model::span::{Dropped, Event, Kind, Link, Span, Status};
+use model::span::{Dropped, Event, Family, Kind, Link, Span, Status};
 use model::time::Nanos;
 use serde::Serialize;
 
@@ -142,13 +142,19 @@ pub(super) async fn trace(store: State, Path(id): Path<String>, RawQuery(raw): R
 }
 
 /// `GET /api/traces/{id}/spans/{span_id}`
-pub(super) async fn span(store: State, Path((id, span_id)): Path<(String, String)>) -> Result<Response, Failure> {
+pub(super) async fn span(store: State, Path((id, span_id)): Path<(String, String)>, RawQuery(raw): RawQuery) -> Result<Response, Failure> {
     let id = trace_id(&id)?;
+    let family = match Parameters::of(raw).text("family") {
+        "" => None,
+        "otel" => Some(Family::Otel),
+        "xray" => Some(Family::Xray),
+        _ => return Err(Failure::bad("family must be otel or xray")),
+    };
     let span_id: SpanId = span_id.parse().map_err(|_| Failure::bad("a span id has 16 hex digits"))?;
     let ask = Ask::now();
     let _left = ask.cancel_on_drop();
     let trace = store.trace(&ask, id).await?;
-    let span = trace.spans.into_iter().find(|span| span.span_id == span_id);
+    let span = trace.spans.into_iter().find(|span| span.span_id == span_id && family.is_none_or(|family| span.family() == family));
     Ok(json(&Written(span.ok_or(Problem::NotFound("span"))?)))
 }
 

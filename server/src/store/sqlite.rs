@@ -1,10 +1,12 @@
-//! The store over SQLite. In the order the data flows: `intake` commits what arrives to `intake.db` (`journal`), `seal` turns it into
+//! The store over SQLite. In the order the data flows: `intake` commits what arrives, once `digest` compared it with what is here, to
+//! `intake.db` (`journal`), `seal` turns it into
 //! the blocks of day files (`day`), `fold` keeps those few and full, `read` and its parts answer questions from a `world`, a
 //! picture of all of it.
 
 mod chunk;
 mod count;
 mod day;
+mod digest;
 mod directory;
 mod fold;
 mod intake;
@@ -20,6 +22,7 @@ mod retain;
 mod seal;
 mod search;
 mod settings;
+mod supersede;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -35,6 +38,7 @@ use ledger::Ledger;
 use model::port::{Listener, Problem};
 use model::span::Span;
 use model::time::{DAY, Nanos, day_of};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
@@ -102,6 +106,10 @@ struct Core {
     sealed: AtomicU64,
     /// Held by a commit, and by a removal, which must not meet one.
     gate: tokio::sync::Mutex<()>,
+    /// Held by the sealer while it moves rows, and by a commit while it marks some as superseded. Taken after `gate`.
+    still: Arc<tokio::sync::Mutex<()>>,
+    /// (day, block) with dead rows that are not marked in the day's file yet.
+    unmarked: Mutex<BTreeSet<(i64, i64)>>,
     seal_now: Notify,
     sealed_some: Notify,
     /// Days before this one are dropped and stay so.
@@ -217,6 +225,8 @@ impl Sqlite {
             next_seq: AtomicU64::new(past.seq),
             sealed: AtomicU64::new(past.rows.first().map_or(past.seq, |(_, _)| 0)),
             gate: tokio::sync::Mutex::default(),
+            still: Arc::default(),
+            unmarked: Mutex::default(),
             seal_now: Notify::new(),
             sealed_some: Notify::new(),
             floor: AtomicI64::new(floor),

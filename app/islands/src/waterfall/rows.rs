@@ -265,6 +265,9 @@ impl Slot {
         if flags.has_exception() {
             self.badge("badge error", "!", "Has an exception");
         }
+        if flags.in_progress() {
+            self.badge("badge warn", "in progress", "X-Ray has not sent its end");
+        }
         match data.skews[at] {
             Skew::None => {}
             Skew::StartsBefore => self.skew("begins before its caller: another clock", data.times.offset(&data.columns, n)),

@@ -124,6 +124,14 @@ fn facts(drawing: &Drawing, n: u32, span: &Span) -> impl IntoView + use<> {
         let shown = if moved == 0 { " (shown as sent)".to_owned() } else { format!(" (shown shifted by {})", Human(moved)) };
         view! { <dt>"Clock"</dt><dd class="warn">{what}{shown}</dd> }
     });
+    let unfinished = span.in_progress().then(|| {
+        let what = if drawing.never_completed(n) {
+            "never completed: no end came within 15 minutes"
+        } else {
+            "in progress: its end has not arrived yet"
+        };
+        view! { <dt>"State"</dt><dd class="warn">{what}</dd> }
+    });
     let dropped = span.dropped;
     let dropped = (dropped.attributes + dropped.events + dropped.links > 0).then(|| {
         let text = format!("{} attributes, {} events, {} links", dropped.attributes, dropped.events, dropped.links);
@@ -140,6 +148,7 @@ fn facts(drawing: &Drawing, n: u32, span: &Span) -> impl IntoView + use<> {
             <dt>"Starts"</dt><dd>{format!("{} into the trace, ", Human(offset))}<Moment at=span.start form=Form::Full/></dd>
             <dt>"Ends"</dt><dd><Moment at=span.end() form=Form::Full/></dd>
             <dt>"Status"</dt><dd>{status}</dd>
+            {unfinished}
             {(on_path > 0).then(|| view! { <dt>"Critical path"</dt><dd>{Human(on_path).to_string()}</dd> })}
             {skew}
             <dt>"Kind"</dt><dd>{span.kind.as_str()}</dd>

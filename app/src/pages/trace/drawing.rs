@@ -8,7 +8,7 @@ use model::id::{SpanId, TraceId};
 use model::port::BackLink;
 use model::span::Span;
 use model::time::Nanos;
-use model::trace::{SETTLED_AFTER, Trace};
+use model::trace::{NEVER_COMPLETED_AFTER, SETTLED_AFTER, Trace};
 use model::waterfall::{Critical, Node, Rows, Skew, Times, Tree, View, Window, skews};
 
 /// A trace and how it is shown.
@@ -87,6 +87,12 @@ impl Drawing {
     /// Whether nothing arrived for a while.
     pub fn settled(&self) -> bool {
         self.now.saturating_sub(self.trace.last_received) >= SETTLED_AFTER
+    }
+
+    /// Whether a span that is in progress has been for so long that its end is not expected any more.
+    pub fn never_completed(&self, span: u32) -> bool {
+        let span = &self.trace.spans[span as usize];
+        span.in_progress() && self.now.saturating_sub(span.envelope.received_at) >= NEVER_COMPLETED_AFTER
     }
 
     /// The open span.

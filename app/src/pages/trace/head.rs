@@ -110,6 +110,20 @@ fn warnings(drawing: &Drawing) -> impl IntoView + use<> {
         "spans by other clocks",
         "They begin before the call that caused them, or end after it was answered. Times are shown as sent unless you shift them.",
     );
+    let (abandoned, expected): (Vec<u32>, Vec<u32>) =
+        (0..columns.len() as u32).filter(|&n| columns.flags[n as usize].in_progress()).partition(|&n| drawing.never_completed(n));
+    put(
+        expected.len() as u64,
+        "segment in progress",
+        "segments in progress",
+        "X-Ray announced them and has not sent their end yet: this trace is partial. Until then they are shown without a duration.",
+    );
+    put(
+        abandoned.len() as u64,
+        "segment never completed",
+        "segments never completed",
+        "X-Ray announced them at least 15 minutes ago and never sent their end: the process was stopped, or the datagram was lost.",
+    );
     put(trace.duplicates, "duplicate", "duplicates", "Spans that arrived more than once, the same each time (a retry). Each is kept once.");
     put(trace.conflicts, "conflict", "conflicts", "Spans that arrived again under the same id with another content. The first is kept.");
     let dropped: u64 = columns.dropped.iter().map(|&n| u64::from(n)).sum();

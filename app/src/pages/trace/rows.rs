@@ -95,6 +95,8 @@ fn span(drawing: &Drawing, row: &Row, n: u32) -> impl IntoView + use<> {
         code => Some(view! { <span class="badge error">{code}</span> }),
     };
     let exception = flags.has_exception().then(|| view! { <span class="badge error" title="Has an exception">"!"</span> });
+    let unfinished =
+        flags.in_progress().then(|| view! { <span class="badge warn" title="X-Ray has not sent its end">"in progress"</span> });
     let skew = match drawing.skews[at] {
         Skew::None => None,
         Skew::StartsBefore => Some("begins before its caller: another clock"),
@@ -114,7 +116,7 @@ fn span(drawing: &Drawing, row: &Row, n: u32) -> impl IntoView + use<> {
             <div class="w-name">
                 {fold(drawing, n)}
                 <a class="w-link" href=drawing.with_span(columns.id[at])>{service}<span class="w-op">{drawing.name(n).to_owned()}</span></a>
-                {status}{exception}{skew}{hidden}{folded_away}
+                {status}{exception}{unfinished}{skew}{hidden}{folded_away}
             </div>
             {bar(drawing, n).into_any()}
         </div>

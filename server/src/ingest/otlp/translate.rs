@@ -119,7 +119,7 @@ impl<'a> Translator<'a> {
         };
         if self.service.is_empty() {
             // The fall-back that OpenTelemetry's resource conventions prescribe to SDKs.
-            self.service.push_str("unknown_service");
+            self.service.push_str(model::span::UNKNOWN_SERVICE);
         }
         self.scope(String::new(), String::new(), Attrs::default());
     }

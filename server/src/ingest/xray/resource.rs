@@ -6,7 +6,7 @@ use super::attributes::{OF_THE_SERVICE, block};
 use super::json::Json;
 use crate::ingest::attrs::Attrs;
 use model::attr::Value;
-use model::span::Origin;
+use model::span::{Origin, UNKNOWN_SERVICE};
 
 /// Fields of a segment's `aws` block.
 const AWS: [(&str, &str); 19] = [
@@ -55,7 +55,7 @@ const LANGUAGES: [(&str, &str); 6] =
 
 /// Of a subsegment that was sent on its own.
 pub fn unknown() -> Origin {
-    Origin { service: "unknown_service".to_owned(), ..Origin::default() }
+    Origin { service: UNKNOWN_SERVICE.to_owned(), ..Origin::default() }
 }
 
 /// Of a segment: its name is the service, however it came by it (Python can be told to take the `Host` header).

@@ -24,6 +24,7 @@ const ENOUGH: usize = 8;
 
 /// What must keep pace with the sealer: runs are closed, and small blocks are folded.
 pub async fn after_seal(core: &Arc<Core>, written: &mut BTreeMap<i64, Instant>) {
+    let _still = core.still.lock().await;
     let days: Vec<i64> = written.keys().copied().collect();
     for number in days {
         if let Err(problem) = day(core, number).await {

@@ -4,21 +4,18 @@
 use super::Core;
 use super::chunk::{self, Chunk};
 use super::day::lock;
-use super::journal::{Again, Commit, Journal};
+use super::digest::{Touched, digest};
+use super::journal::{Commit, Journal};
 use super::known::KnownTrace;
 use super::ledger::Fate;
 use super::lookup;
-use super::view::{At, View};
+use super::supersede::{Superseded, bury};
 use super::world::{Block, Place};
 use crate::ingest::{Batch, Signal};
 use crate::store::block::MAX_SPANS;
 use crate::store::{Accepted, Refused};
-use model::id::{SpanId, TraceId};
 use model::port::Problem;
-use model::span::Span;
-use model::time::day_of;
 use model::trace::Summary;
-use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -142,17 +139,19 @@ async fn commit(
     let mut fates = digested.fates.iter();
     for (source, count, refused) in requests {
         let mut stored = 0;
-        let mut again = [0u64; 2];
+        let mut again = [0u64; 3];
         for fate in fates.by_ref().take(count) {
             match fate {
                 Fate::Duplicate => again[0] += 1,
                 Fate::Conflict => again[1] += 1,
+                Fate::Merged => again[2] += 1,
                 _ => stored += 1,
             }
         }
         ledger.count(source, Signal::Traces, Fate::Stored, "", stored, now);
         ledger.count(source, Signal::Traces, Fate::Duplicate, "", again[0], now);
         ledger.count(source, Signal::Traces, Fate::Conflict, "", again[1], now);
+        ledger.count(source, Signal::Traces, Fate::Merged, "", again[2], now);
         accepted.push(Accepted { stored, rejected: refused });
     }
 
@@ -173,162 +172,12 @@ async fn commit(
     *forgotten = sealed.max(*forgotten);
     *lock(&core.ledger) = ledger;
     core.next_seq.store(seq, Ordering::Relaxed);
-    publish(core, chunks, digested.traces, seq);
+    publish(core, chunks, digested.traces, &digested.superseded, seq);
     Ok(accepted)
 }
 
-/// What a group becomes.
-pub struct Digested {
-    /// For every span in order: stored, duplicate or conflict.
-    pub fates: Vec<Fate>,
-    /// Those to store.
-    pub spans: Vec<Span>,
-    /// Their traces, with the new summaries.
-    pub traces: Vec<Touched>,
-    pub again: Vec<(TraceId, Again)>,
-}
-
-/// A trace that a commit changed.
-pub struct Touched {
-    pub summary: Arc<Summary>,
-    pub sealed: Vec<At>,
-}
-
-/// Applies span identity in `seq` order and brings the summaries up to date.
-async fn digest(core: &Arc<Core>, spans: Vec<Span>, first_seq: u64) -> Result<Digested, Problem> {
-    let view = core.view(None);
-    let mut before: FxHashMap<TraceId, Option<KnownTrace>> = FxHashMap::default();
-    let mut unknown: Vec<(TraceId, i64)> = Vec::new();
-    {
-        let known = lock(&core.known);
-        for span in &spans {
-            before.entry(span.trace_id).or_insert_with(|| {
-                let trace = known.trace(span.trace_id).cloned();
-                if trace.is_none() {
-                    unknown.push((span.trace_id, day_of(span.start)));
-                }
-                trace
-            });
-        }
-    }
-    for (id, found) in stored_traces(&view, &unknown).await? {
-        before.insert(id, Some(found));
-    }
-
-    let mut doubtful: FxHashSet<usize> = FxHashSet::default();
-    {
-        let mut known = lock(&core.known);
-        known.begin(first_seq);
-        let since = known.since();
-        for (at, span) in spans.iter().enumerate() {
-            let trace = before.get(&span.trace_id).and_then(Option::as_ref);
-            let seen = known.add_span(span.trace_id, span.span_id, trace.is_none());
-            if seen || trace.is_some_and(|trace| trace.summary.first_seq < since) {
-                doubtful.insert(at);
-            }
-        }
-    }
-    let mut digested =
-        Digested { fates: vec![Fate::Stored; spans.len()], spans: Vec::with_capacity(spans.len()), traces: Vec::new(), again: Vec::new() };
-    if !doubtful.is_empty() {
-        compare(&view, &spans, &doubtful, &mut digested).await?;
-    }
-
-    let mut summaries: FxHashMap<TraceId, Summary> = FxHashMap::default();
-    for (span, fate) in spans.into_iter().zip(&digested.fates) {
-        if *fate != Fate::Stored {
-            continue;
-        }
-        match summaries.entry(span.trace_id) {
-            std::collections::hash_map::Entry::Occupied(mut summary) => summary.get_mut().absorb(&span),
-            std::collections::hash_map::Entry::Vacant(vacant) => match before.get(&span.trace_id).and_then(Option::as_ref) {
-                Some(known) => vacant.insert((*known.summary).clone()).absorb(&span),
-                None => drop(vacant.insert(Summary::new(&span))),
-            },
-        }
-        digested.spans.push(span);
-    }
-    digested.traces.extend(summaries.into_iter().map(|(id, summary)| {
-        let sealed = before.remove(&id).flatten().map(|known| known.sealed).unwrap_or_default();
-        Touched { summary: Arc::new(summary), sealed }
-    }));
-    Ok(digested)
-}
-
-/// What the sealed blocks of the day (and its neighbours) know of these traces.
-async fn stored_traces(view: &View, unknown: &[(TraceId, i64)]) -> Result<Vec<(TraceId, KnownTrace)>, Problem> {
-    let days: FxHashSet<i64> = unknown.iter().flat_map(|(_, day)| day - 1..=day + 1).collect();
-    let mut maybe: Vec<TraceId> = Vec::new();
-    for (number, day) in view.world.days.iter().filter(|(number, _)| days.contains(number)) {
-        let runs = &day.load().await.map_err(super::view::unavailable)?.runs;
-        let open = lock(&day.file.open_hashes);
-        for (id, of) in unknown {
-            let hash = lookup::hash(*id);
-            if (of - number).abs() <= 1 && (open.contains(&hash) || runs.iter().any(|run| run.filter.may_have(hash))) {
-                maybe.push(*id);
-            }
-        }
-    }
-    maybe.sort_unstable();
-    maybe.dedup();
-    let found = view.sealed_summaries(&maybe, |day| days.contains(&day)).await?;
-    Ok(found
-        .into_iter()
-        .filter_map(|(id, sealed)| {
-            let (_, seq, summary) = sealed.iter().max_by_key(|(_, seq, summary)| (*seq, summary.spans))?;
-            let (summary, seq) = (summary.clone(), *seq);
-            Some((id, KnownTrace { summary, seq, sealed: sealed.into_iter().map(|(at, _, _)| at).collect() }))
-        })
-        .collect())
-}
-
-/// Decides for each doubtful span whether it was here before, in this group or in the store.
-async fn compare(view: &View, spans: &[Span], doubtful: &FxHashSet<usize>, digested: &mut Digested) -> Result<(), Problem> {
-    let mut traces: Vec<TraceId> = doubtful.iter().map(|at| spans[*at].trace_id).collect();
-    traces.sort_unstable();
-    traces.dedup();
-    let mut days: FxHashSet<i64> = FxHashSet::default();
-    for id in &traces {
-        // A conflicting span may claim any time; the first of its id is near the rest of its trace.
-        days.extend(spans.iter().filter(|span| span.trace_id == *id).map(|span| day_of(span.start)).flat_map(|day| day - 1..=day + 1));
-    }
-    let stored = view.spans_of(&traces, |day| days.contains(&day)).await?;
-    let mut first: FxHashMap<(TraceId, SpanId), &Span> =
-        stored.values().flatten().map(|span| ((span.trace_id, span.span_id), span)).collect();
-    let mut again: FxHashMap<TraceId, Again> = FxHashMap::default();
-    for (at, span) in spans.iter().enumerate() {
-        match first.entry((span.trace_id, span.span_id)) {
-            std::collections::hash_map::Entry::Vacant(vacant) => drop(vacant.insert(span)),
-            std::collections::hash_map::Entry::Occupied(earlier) => {
-                let again = again.entry(span.trace_id).or_insert(Again { day: day_of(span.start), ..Again::default() });
-                digested.fates[at] = if same(earlier.get(), span) {
-                    again.duplicates += 1;
-                    Fate::Duplicate
-                } else {
-                    again.conflicts += 1;
-                    Fate::Conflict
-                };
-            }
-        }
-    }
-    digested.again = again.into_iter().collect();
-    Ok(())
-}
-
-/// Whether two spans have the same content; how and when they arrived does not matter, nor the order of attributes.
-fn same(a: &Span, b: &Span) -> bool {
-    let plain = |span: &Span| {
-        let mut span = span.clone();
-        span.attributes.sort_by(|a, b| a.0.cmp(&b.0));
-        // Debug text, so that a NaN equals itself.
-        format!("{:?}", (span.parent_id, span.trace_state, span.flags, span.name, span.kind, span.start, span.duration_ns, span.status))
-            + &format!("{:?}", (span.status_message, span.attributes, span.events, span.links, span.dropped, span.origin))
-    };
-    plain(a) == plain(b)
-}
-
-/// Makes a commit visible: the tail, the known traces, the spans to seal.
-pub fn publish(core: &Core, chunks: Vec<Chunk>, traces: Vec<Touched>, seq: u64) {
+/// Makes a commit visible: the tail, the known traces, the spans to seal, and what they replace gone.
+pub fn publish(core: &Core, chunks: Vec<Chunk>, traces: Vec<Touched>, superseded: &[Superseded], seq: u64) {
     let sealed = core.sealed.load(Ordering::Acquire);
     let summaries: Vec<Arc<Summary>> = traces.iter().map(|touched| touched.summary.clone()).collect();
     {
@@ -362,6 +211,7 @@ pub fn publish(core: &Core, chunks: Vec<Chunk>, traces: Vec<Touched>, seq: u64) 
     }
     let any = !blocks.is_empty();
     core.change(|world| {
+        bury(core, world, superseded);
         // Under the same lock: the sealer takes both or neither.
         lock(&core.unsealed).extend(spans);
         world.tail.append(&mut blocks);

@@ -3,6 +3,7 @@
 
 use super::view::At;
 use model::id::{SpanId, TraceId};
+use model::span::Family;
 use model::trace::Summary;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
@@ -34,11 +35,11 @@ pub struct KnownTrace {
     pub sealed: Vec<At>,
 }
 
-fn span_hash(trace: TraceId, span: SpanId) -> u64 {
-    let mut both = [0; 24];
-    both[..16].copy_from_slice(&trace.0);
-    both[16..].copy_from_slice(&span.0);
-    xxh3_64(&both)
+fn span_hash(trace: TraceId, span: SpanId, family: Family) -> u64 {
+    let mut all = [family as u8; 25];
+    all[..16].copy_from_slice(&trace.0);
+    all[16..24].copy_from_slice(&span.0);
+    xxh3_64(&all)
 }
 
 impl Known {
@@ -87,8 +88,8 @@ impl Known {
 
     /// Remembers a span; `true` if it was remembered already (or, once in 2^44, if it looks like another one).
     /// `new_trace` says that no span of its trace was here before this commit.
-    pub fn add_span(&mut self, trace: TraceId, span: SpanId, new_trace: bool) -> bool {
-        let hash = span_hash(trace, span);
+    pub fn add_span(&mut self, trace: TraceId, span: SpanId, family: Family, new_trace: bool) -> bool {
+        let hash = span_hash(trace, span, family);
         (!new_trace && self.spans[1].contains(&hash)) || !self.spans[0].insert(hash)
     }
 }
@@ -109,11 +110,12 @@ mod tests {
         let span = SpanId([1; 8]);
         for n in 0..3 * SPANS as u64 {
             known.begin(n + 1);
-            assert!(!known.add_span(trace(n), span, true));
+            assert!(!known.add_span(trace(n), span, Family::Otel, true));
         }
         assert!(known.since() > SPANS as u64 && known.since() <= 2 * SPANS as u64 + 1);
-        assert!(known.add_span(trace(known.since()), span, false));
-        assert!(!known.add_span(trace(0), span, false), "forgotten, and before `since`");
+        assert!(!known.add_span(trace(known.since()), span, Family::Xray, false), "another span");
+        assert!(known.add_span(trace(known.since()), span, Family::Otel, false));
+        assert!(!known.add_span(trace(0), span, Family::Otel, false), "forgotten, and before `since`");
     }
 
     #[test]

@@ -18,12 +18,14 @@ pub enum Fate {
     Stored,
     Duplicate,
     Conflict,
+    /// Another document of an X-Ray record that is here.
+    Merged,
     Rejected,
     Dropped,
 }
 
 impl Fate {
-    const ALL: [Fate; 6] = [Fate::Received, Fate::Stored, Fate::Duplicate, Fate::Conflict, Fate::Rejected, Fate::Dropped];
+    const ALL: [Fate; 7] = [Fate::Received, Fate::Stored, Fate::Duplicate, Fate::Conflict, Fate::Merged, Fate::Rejected, Fate::Dropped];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -31,6 +33,7 @@ impl Fate {
             Fate::Stored => "stored",
             Fate::Duplicate => "duplicate",
             Fate::Conflict => "conflict",
+            Fate::Merged => "merged",
             Fate::Rejected => "rejected",
             Fate::Dropped => "dropped",
         }
@@ -136,6 +139,7 @@ impl Ledger {
                 stored: 0,
                 duplicate: 0,
                 conflict: 0,
+                merged: 0,
                 rejected: Vec::new(),
                 dropped: Vec::new(),
                 last_received: self.last_received.get(&(source.clone(), signal.clone())).copied(),
@@ -146,6 +150,7 @@ impl Ledger {
                 Fate::Stored => row.stored = *count,
                 Fate::Duplicate => row.duplicate = *count,
                 Fate::Conflict => row.conflict = *count,
+                Fate::Merged => row.merged = *count,
                 Fate::Rejected => row.rejected.push((reason.clone(), *count)),
                 Fate::Dropped => row.dropped.push((reason.clone(), *count)),
             }

@@ -39,7 +39,8 @@ impl Reader for Sqlite {
         let Some(last_received) = spans.iter().map(|span| span.envelope.received_at).max() else {
             return Err(Problem::NotFound("trace"));
         };
-        spans.sort_unstable_by_key(|span| (span.start, span.span_id));
+        spans.sort_unstable_by_key(|span| (span.start, span.span_id, span.family()));
+        model::trace::adopt(&mut spans);
         let (duplicates, conflicts) = journal::again(&self.core.again, id).await.map_err(unavailable)?;
         Ok(Trace { trace_id: id, spans, duplicates, conflicts, last_received })
     }

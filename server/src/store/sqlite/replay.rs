@@ -4,15 +4,16 @@
 use super::Core;
 use super::chunk::{self, Chunk};
 use super::day::lock;
-use super::intake::{self, Touched};
+use super::digest::{Identity, Touched, identity};
 use super::view::{summary_of, unavailable};
+use super::{intake, supersede};
 use crate::store::block::{self, Encoded};
 use model::id::TraceId;
 use model::port::Problem;
 use model::span::Span;
 use model::time::day_of;
 use model::trace::Summary;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -45,9 +46,17 @@ pub async fn replay(core: &Arc<Core>, rows: Vec<(u64, Vec<u8>)>) -> Result<(), P
     spans.sort_by_key(|span| span.envelope.seq);
 
     let view = core.view(None);
-    let stored = view.spans_of(&touched, |_| true).await?;
+    let stored = view.rows_of(&touched, |_| true).await?;
+    let superseded = supersede::resume(&view, &stored, &mut spans);
+    let dead: FxHashSet<(Identity, u64)> = superseded.iter().map(|old| (old.identity, old.seq)).collect();
+    let mut living: FxHashMap<TraceId, Vec<Span>> = FxHashMap::default();
+    for (_, _, span) in stored {
+        if !dead.contains(&(identity(&span), span.envelope.seq)) {
+            living.entry(span.trace_id).or_default().push(span);
+        }
+    }
     let mut sealed = view.sealed_summaries(&touched, |_| true).await?;
-    let mut summaries: FxHashMap<TraceId, Summary> = stored.iter().filter_map(|(id, spans)| Some((*id, summary_of(spans)?))).collect();
+    let mut summaries: FxHashMap<TraceId, Summary> = living.iter().filter_map(|(id, spans)| Some((*id, summary_of(spans)?))).collect();
     let mut again: FxHashMap<TraceId, bool> = FxHashMap::default();
     for span in &spans {
         summaries.entry(span.trace_id).and_modify(|summary| summary.absorb(span)).or_insert_with(|| Summary::new(span));
@@ -72,13 +81,13 @@ pub async fn replay(core: &Arc<Core>, rows: Vec<(u64, Vec<u8>)>) -> Result<(), P
         let mut known = lock(&core.known);
         *known = super::known::Known::new(first);
         for span in &spans {
-            known.add_span(span.trace_id, span.span_id, false);
+            known.add_span(span.trace_id, span.span_id, span.family(), false);
         }
     }
     let chunks = match chunk::encode(spans).await? {
         chunks if chunks.is_empty() => vec![Chunk::empty(upto)],
         chunks => chunks,
     };
-    intake::publish(core, chunks, traces, upto);
+    intake::publish(core, chunks, traces, &superseded, upto);
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::chunk::{datasets, hashes};
 use super::day::{Change, DayFile, NewBlock, lock};
 use super::view::{At, unavailable};
 use super::world::{Block, Loaded, Place, World};
-use super::{fold, remove, retain};
+use super::{fold, remove, retain, supersede};
 use crate::store::block::{self, Bitmap, Encoded, MAX_SPANS};
 use model::id::TraceId;
 use model::port::Problem;
@@ -108,6 +108,7 @@ pub async fn seal(core: &Arc<Core>, written: &mut BTreeMap<i64, Instant>) {
     if core.halted.load(Ordering::Relaxed) {
         return;
     }
+    let still = core.still.lock().await;
     let began = Instant::now();
     let (batch, world) = core.take_unsealed();
     if batch.is_empty() {
@@ -129,12 +130,17 @@ pub async fn seal(core: &Arc<Core>, written: &mut BTreeMap<i64, Instant>) {
             core.change(|_| lock(&core.unsealed).splice(0..0, again).for_each(drop));
         }
     }
+    drop(still);
     fold::after_seal(core, written).await;
 }
 
 fn spans_of_tail(block: &Arc<Block>) -> Option<(u64, Vec<Span>)> {
     let Place::Tail { columns, .. } = &block.place else { return None };
-    let spans = block::spans(&block.meta, columns, None).ok()?;
+    let mut rows = Bitmap::all(block.meta.spans as usize);
+    if let Some(dead) = &block.dead {
+        rows.and_not(dead);
+    }
+    let spans = block::spans(&block.meta, columns, Some(&rows)).ok()?;
     Some((block.meta.seq.max.cast_unsigned().max(block.summary_seq), spans))
 }
 
@@ -183,15 +189,23 @@ async fn seal_batch(
             }
         }
     }
+    for number in supersede::unmarked_days(core) {
+        parts.entry(number).or_default();
+    }
     // What arrived just before its day was dropped goes with it.
     let dropped = core.floor.load(Ordering::Relaxed);
     parts.retain(|number, _| *number >= dropped);
+    lock(&core.unmarked).retain(|(number, _)| *number >= dropped);
     let mut places: FxHashMap<TraceId, At> = FxHashMap::default();
     let mut done = Vec::new();
     for (number, part) in parts {
         let day = core.day(number);
         let loaded = day.load().await.map_err(unavailable)?;
-        let marked = supersede(loaded, &part.superseded);
+        let mut marked = mark(loaded, &part.superseded);
+        let with_dead = supersede::unmarked(core, number);
+        let others = with_dead.iter().filter(|id| marked.iter().all(|block| block.id() != Some(**id)));
+        let others: Vec<Block> = others.filter_map(|id| loaded.block(*id)).map(|block| (**block).clone()).collect();
+        marked.extend(others);
         let file = day.file.clone();
         let work = move || put_blocks(&file, part.spans, part.summaries, upto);
         let put = tokio::task::spawn_blocking(work).await.map_err(unavailable)?;
@@ -208,6 +222,7 @@ async fn seal_batch(
             return Err(unavailable(error));
         }
         written.insert(number, Instant::now());
+        lock(&core.unmarked).retain(|(day, _)| *day != number);
         let new = sealed_blocks(&day.file, &change.put);
         lock(&day.file.open_hashes).extend(change.put.iter().flat_map(|block| block.hashes.iter().copied()));
         done.push((number, day.file.clone(), change, new));
@@ -232,7 +247,7 @@ fn core_block(world: &World, at: At) -> Option<&Arc<Block>> {
 }
 
 /// Blocks with these summaries marked as dead.
-fn supersede(loaded: &Loaded, superseded: &[At]) -> Vec<Block> {
+fn mark(loaded: &Loaded, superseded: &[At]) -> Vec<Block> {
     let mut marked: BTreeMap<i64, (Block, Bitmap)> = BTreeMap::new();
     for at in superseded {
         let Some(block) = loaded.block(at.block) else { continue };

@@ -1,6 +1,7 @@
 //! The store as its callers see it, with a clock of its own.
 
 mod abrupt;
+mod documents;
 mod plans;
 
 use super::*;

@@ -188,26 +188,33 @@ impl View {
 
     /// All living spans of these traces, as of this read, in no particular order.
     pub async fn spans_of(&self, ids: &[TraceId], days: impl Fn(i64) -> bool) -> Result<FxHashMap<TraceId, Vec<Span>>, Problem> {
-        let candidates = self.candidates(ids, lookup::hash, days).await?;
         let mut all: FxHashMap<TraceId, Vec<Span>> = FxHashMap::default();
+        for (_, _, span) in self.rows_of(ids, days).await? {
+            all.entry(span.trace_id).or_default().push(span);
+        }
+        Ok(all)
+    }
+
+    /// The same, with the block and the row that each is in.
+    pub async fn rows_of(&self, ids: &[TraceId], days: impl Fn(i64) -> bool) -> Result<Vec<(Arc<Block>, usize, Span)>, Problem> {
+        let candidates = self.candidates(ids, lookup::hash, days).await?;
+        let mut all = Vec::new();
         for chunk in candidates.chunks(FETCH) {
             let blocks: Vec<Arc<Block>> = chunk.iter().filter(|(block, _)| block.meta.spans > 0).map(|(block, _)| block.clone()).collect();
             let wanted: Vec<Vec<TraceId>> = chunk.iter().filter(|(block, _)| block.meta.spans > 0).map(|(_, ids)| ids.clone()).collect();
             let columns = self.fetch(&blocks, |block| block.meta.span_columns()).await?;
             let view = self.clone();
-            let spans = self.shared.compute(move || {
-                let mut spans = Vec::new();
+            let found = self.shared.compute(move || {
+                let mut all = Vec::new();
                 for ((block, columns), ids) in blocks.iter().zip(&columns).zip(&wanted) {
-                    match spans_in(block, columns, ids) {
-                        Ok(found) => spans.extend(found),
+                    match rows_in(block, columns, ids) {
+                        Ok(found) => all.extend(found.into_iter().map(|(row, span)| (block.clone(), row, span))),
                         Err(corrupt) => view.shared.report(block, corrupt),
                     }
                 }
-                spans
+                all
             });
-            for span in spans.await?.into_iter().filter(|span| span.envelope.seq <= self.as_of) {
-                all.entry(span.trace_id).or_default().push(span);
-            }
+            all.extend(found.await?.into_iter().filter(|(_, _, span)| span.envelope.seq <= self.as_of));
         }
         Ok(all)
     }
@@ -321,8 +328,8 @@ pub fn summaries_in(
     }
 }
 
-/// The living spans of some traces in one block.
-fn spans_in(block: &Block, columns: &Columns, ids: &[TraceId]) -> Result<Vec<Span>, Corrupt> {
+/// The living spans of some traces in one block, with their rows.
+fn rows_in(block: &Block, columns: &Columns, ids: &[TraceId]) -> Result<Vec<(usize, Span)>, Corrupt> {
     let wanted: FxHashSet<TraceId> = ids.iter().copied().collect();
     let mut rows = Bitmap::none(block.meta.spans as usize);
     let mut at = 0usize;
@@ -338,7 +345,7 @@ fn spans_in(block: &Block, columns: &Columns, ids: &[TraceId]) -> Result<Vec<Spa
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    block::spans(&block.meta, columns, Some(&rows))
+    Ok(rows.iter().zip(block::spans(&block.meta, columns, Some(&rows))?).collect())
 }
 
 /// The summary of a trace from all its spans; `None` without spans.

@@ -4,7 +4,7 @@ use super::*;
 use std::path::Path;
 
 /// What a crash leaves: the files as they are at this moment, the intake last, as the others follow it.
-fn snapshot(from: &Path, to: &Path) {
+pub(super) fn snapshot(from: &Path, to: &Path) {
     let _ = std::fs::remove_dir_all(to);
     std::fs::create_dir_all(to).unwrap();
     let mut files: Vec<_> = std::fs::read_dir(from).unwrap().map(|entry| entry.unwrap().path()).collect();
