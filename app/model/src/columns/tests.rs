@@ -122,3 +122,25 @@ proptest! {
         let _ = decode(&bytes);
     }
 }
+
+#[test]
+fn of_two_spans_with_one_id_the_parent_is_of_the_same_family() {
+    let of_xray = |mut span: Span, in_progress: bool| {
+        span.envelope.source = "xray_udp".into();
+        span.attributes = vec![("aws.xray.in_progress".into(), Value::Bool(in_progress))];
+        span
+    };
+    let spans = vec![
+        span(1, None, "web", "otel", 0, 9),
+        of_xray(span(1, None, "web", "xray", 1, 9), true),
+        span(2, Some(1), "web", "otel", 2, 1),
+        of_xray(span(2, Some(1), "web", "xray", 3, 1), false),
+        span(3, Some(4), "web", "otel", 4, 1),
+        of_xray(span(4, None, "web", "xray", 5, 1), false),
+    ];
+    let columns = Columns::of(&trace(spans));
+    let up = [Parent::Root, Parent::Root, Parent::Span(0), Parent::Span(1), Parent::Span(5), Parent::Root];
+    assert_eq!(columns.parent, up, "of the other family only where there is no other");
+    let back = decode(&encode(&columns)).unwrap();
+    assert_eq!(back.flags.iter().map(|flags| flags.in_progress()).collect::<Vec<_>>(), [false, true, false, false, false, false]);
+}
