@@ -14,6 +14,8 @@ pub struct Endpoints {
     pub otlp_http: String,
     /// `None` if it does not listen.
     pub otlp_grpc: Option<String>,
+    /// X-Ray's daemon protocol; `None` if it does not listen.
+    pub xray: Option<String>,
 }
 
 impl Endpoints {
@@ -30,7 +32,7 @@ impl Endpoints {
             Some(format!("http://{shown}:{port}"))
         };
         let http = url("http").unwrap_or_else(|| "http://127.0.0.1:3000".into());
-        Endpoints { otlp_http: url("otlp_http").unwrap_or_else(|| http.clone()), otlp_grpc: url("otlp_grpc"), http }
+        Endpoints { otlp_http: url("otlp_http").unwrap_or_else(|| http.clone()), otlp_grpc: url("otlp_grpc"), xray: url("xray"), http }
     }
 }
 
@@ -136,6 +138,18 @@ pub fn blocks(to: &Endpoints) -> Vec<Block> {
             ),
         },
     ];
+    if let Some(xray) = &to.xray {
+        let daemon = xray.trim_start_matches("http://");
+        blocks.push(Block {
+            id: "setup-xray",
+            title: "AWS X-Ray SDKs, boto3 and the AWS CLI",
+            about: "Clew answers in place of X-Ray's daemon and of its API.",
+            text: format!(
+                "export AWS_XRAY_DAEMON_ADDRESS={daemon}   # X-Ray's SDKs\n\
+                 export AWS_ENDPOINT_URL_XRAY={xray}   # boto3 and the AWS CLI; any region and keys do"
+            ),
+        });
+    }
     if let Some(grpc) = &to.otlp_grpc {
         blocks.insert(
             5,
