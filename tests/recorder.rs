@@ -7,8 +7,10 @@ use model::query::ast::{Key, Stats};
 use model::span::Span;
 use model::time::{Nanos, Range};
 use model::trace::Trace;
+use server::config::Config;
 use server::ingest::{Batch, Rejected, Signal};
 use server::store::{Accepted, Refused, Store};
+use server::{Running, serve_with};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -117,4 +119,13 @@ impl Reader for Recorder {
     fn now(&self) -> Nanos {
         0
     }
+}
+
+/// The server on real sockets over a store that records.
+pub async fn start(change: impl FnOnce(&mut Config)) -> (Result<Running, String>, Arc<Recorder>) {
+    let store = Recorder::new();
+    let mut config = Config::ephemeral("/nonexistent");
+    change(&mut config);
+    let given = store.clone();
+    (serve_with(config, async move |_, _, _| Ok(given as Arc<dyn Store>)).await, store)
 }

@@ -1,27 +1,16 @@
 //! The whole server on real sockets, with real clients.
 
 use super::{request, span};
-use crate::recorder::Recorder;
+use crate::recorder::start;
 use bytes::Bytes;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::logs::v1::logs_service_client::LogsServiceClient;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
 use prost::Message as _;
-use server::config::{Addr, Config, Listen};
-use server::store::Store;
-use server::{Running, serve_with};
-use std::sync::Arc;
+use server::config::{Addr, Listen};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tonic::codec::CompressionEncoding;
-
-async fn start(change: impl FnOnce(&mut Config)) -> (Result<Running, String>, Arc<Recorder>) {
-    let store = Recorder::new();
-    let mut config = Config::ephemeral("/nonexistent");
-    change(&mut config);
-    let given = store.clone();
-    (serve_with(config, async move |_, _, _| Ok(given as Arc<dyn Store>)).await, store)
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn grpc_clients_with_every_compression() {

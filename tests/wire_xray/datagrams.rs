@@ -1,21 +1,12 @@
 //! The daemon's port on real sockets.
 
 use super::{Capture, HEADER};
-use crate::recorder::Recorder;
-use server::config::{Addr, Config, Listen};
-use server::store::{Refused, Store};
-use server::{Running, serve_with};
+use crate::recorder::start;
+use server::Running;
+use server::config::{Addr, Listen};
+use server::store::Refused;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-async fn start(change: impl FnOnce(&mut Config)) -> (Result<Running, String>, Arc<Recorder>) {
-    let store = Recorder::new();
-    let mut config = Config::ephemeral("/nonexistent");
-    change(&mut config);
-    let given = store.clone();
-    (serve_with(config, async move |_, _, _| Ok(given as Arc<dyn Store>)).await, store)
-}
 
 fn sender(to: SocketAddr) -> UdpSocket {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();

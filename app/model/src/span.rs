@@ -58,6 +58,11 @@ pub enum Family {
 }
 
 impl Family {
+    /// Of a source, as [`Envelope::source`] names it.
+    pub fn of(source: &str) -> Family {
+        if source.starts_with("xray") { Family::Xray } else { Family::Otel }
+    }
+
     /// The other one.
     pub fn other(self) -> Family {
         match self {
@@ -89,7 +94,7 @@ pub struct Envelope {
 impl Envelope {
     /// The family of its source: the sources of X-Ray begin with `xray`.
     pub fn family(&self) -> Family {
-        if self.source.starts_with("xray") { Family::Xray } else { Family::Otel }
+        Family::of(&self.source)
     }
 }
 

@@ -17,7 +17,7 @@ mod traces;
 mod view;
 
 use crate::guard::Refusal;
-use crate::ingest::xray::api::{DEFAULT_GROUP_ARN, Failure, answer, body_of, error};
+use crate::ingest::xray::api::{DEFAULT_GROUP_ARN, Failure, answer, body_of, error, posted_to};
 use crate::ingest::{Ingest, PATIENCE};
 use axum::body::Body;
 use axum::http::{Method, Request, Response, StatusCode};
@@ -46,9 +46,7 @@ const PATHS: [(&str, Operation); 5] = [
 
 /// The operation a request asks for, by the last part of its path, letter by letter: `/traces` is a page.
 pub fn operation_of(method: &Method, path: &str) -> Option<Operation> {
-    let last = path.trim_end_matches('/').rsplit('/').next()?;
-    let (_, operation) = PATHS.iter().find(|(name, _)| *name == last)?;
-    (*method == Method::POST).then_some(*operation)
+    posted_to(&PATHS, method, path)
 }
 
 /// Answers a request.

@@ -6,6 +6,7 @@ use futures::future::join4;
 use model::port::{Ask, Bucket, Cell, Order, Problem, SpanSearch, Table, TraceRow, TraceSearch};
 use model::query::ast::{Command, Query, Stats};
 use model::query::value_text;
+use model::span::Family;
 use model::time::{Nanos, Range};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -178,7 +179,7 @@ impl Route {
 /// A backend that OpenTelemetry and X-Ray both instrument sends each request twice. Where a service has both, only OpenTelemetry's side
 /// counts: this is the rest of a filter that leaves the other out.
 async fn once(here: &Here, ask: &Ask, range: Range) -> Result<String, Problem> {
-    let xray = |source: &str| source.starts_with("xray");
+    let xray = |source: &str| Family::of(source) == Family::Xray;
     // Most never see an X-Ray segment; they need not wait for the answer.
     if !here.reader.ledger().await?.iter().any(|row| xray(&row.source) && row.stored > 0) {
         return Ok(" ".to_owned());

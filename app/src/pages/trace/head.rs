@@ -6,6 +6,7 @@ use crate::ui::{count, icon, plural};
 use crate::url;
 use leptos::prelude::*;
 use model::id::TraceId;
+use model::span::Family;
 use model::time::Human;
 use model::waterfall::{Skew, View};
 
@@ -59,7 +60,7 @@ fn systems(drawing: &Drawing) -> impl IntoView + use<> {
     (alone || drawing.ids.len() > 1).then(|| {
         let link = |id: TraceId, alone: bool| url::Trace { id, view: View { alone, ..View::default() } }.to_string();
         let each = |id: &TraceId| {
-            let xray = drawing.trace.spans.iter().any(|span| span.trace_id == *id && span.envelope.source.starts_with("xray"));
+            let xray = drawing.trace.spans.iter().any(|span| span.trace_id == *id && span.family() == Family::Xray);
             let (system, text) = if xray { ("X-Ray", id.xray()) } else { ("OpenTelemetry", id.to_string()) };
             view! { <a class="t-system" href=link(*id, true) title="Only what this system recorded"><span class="badge">{system}</span><code>{text}</code></a> }
         };

@@ -43,8 +43,13 @@ const PATHS: [(&str, Operation); 7] = [
 /// The operation a request asks for. The last part of its path says so (an endpoint may have a path of its own), letter by
 /// letter: AWS's `/Traces` is none of our pages.
 pub fn operation_of(method: &Method, path: &str) -> Option<Operation> {
+    posted_to(&PATHS, method, path)
+}
+
+/// What of `paths` a request is posted to.
+pub fn posted_to<O: Copy>(paths: &[(&str, O)], method: &Method, path: &str) -> Option<O> {
     let last = path.trim_end_matches('/').rsplit('/').next()?;
-    let (_, operation) = PATHS.iter().find(|(name, _)| *name == last)?;
+    let (_, operation) = paths.iter().find(|(name, _)| *name == last)?;
     (*method == Method::POST).then_some(*operation)
 }
 
