@@ -133,7 +133,7 @@ async fn boto3_reads_whatever_was_sent() {
         ("inferred", "otel xray"),
     ];
     let filters_asked: Vec<&str> = filters.iter().map(|(filter, _)| *filter).collect();
-    let hex = otel.replace("1-", "").replace('-', "");
+    let hex = otel[2..].replace('-', "");
     let asked = json!({"put": put, "filters": filters_asked, "start": now - 600.0, "end": now, "ids": [xray, hex, "1-00000001-000000000000000000000001"]});
     for endpoint in [format!("http://{}", clew.xray()), clew.url("")] {
         let mut command = Command::new(python());
