@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use model::id::TraceId;
+use model::log::{Group, Line, Stream};
 use model::port::*;
 use model::query::ast::{Key, Stats};
 use model::span::Span;
@@ -9,7 +10,7 @@ use model::time::{Nanos, Range};
 use model::trace::Trace;
 use server::config::Config;
 use server::ingest::{Batch, Rejected, Signal};
-use server::store::{Accepted, Refused, Store};
+use server::store::{Accepted, LogProblem, LogStore, Refused, Store};
 use server::{Running, serve_with};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -121,11 +122,74 @@ impl Reader for Recorder {
     }
 }
 
+#[async_trait]
+impl LogReader for Recorder {
+    async fn logs(&self, _: &Ask, _: &LogSearch) -> Result<LogPage, Problem> {
+        nothing()
+    }
+    async fn log_count(&self, _: &Ask, _: &LogSearch, _: u32) -> Result<LogCount, Problem> {
+        nothing()
+    }
+    async fn log_facets(&self, _: &Ask, _: &LogSearch, _: &[String], _: u32) -> Result<Vec<LogFacet>, Problem> {
+        nothing()
+    }
+    async fn log_table(&self, _: &Ask, _: &LogSearch) -> Result<LogTable, Problem> {
+        nothing()
+    }
+    async fn log_patterns(&self, _: &Ask, _: &LogSearch, _: u32, _: u32) -> Result<Vec<Pattern>, Problem> {
+        nothing()
+    }
+    async fn log_fields(&self, _: &Ask, _: &[String], _: Range, _: u32) -> Result<Vec<LogField>, Problem> {
+        nothing()
+    }
+    async fn log_line(&self, _: &Ask, _: LogCursor) -> Result<Line, Problem> {
+        nothing()
+    }
+    async fn log_arrivals(&self, _: &Ask, _: &LogSearch, _: u64) -> Result<Arrivals, Problem> {
+        nothing()
+    }
+    async fn log_groups(&self) -> Result<Vec<Group>, Problem> {
+        nothing()
+    }
+    async fn log_streams(&self, _: &str) -> Result<Vec<Stream>, Problem> {
+        nothing()
+    }
+}
+
+fn no_catalog() -> Result<(), LogProblem> {
+    Err(LogProblem::Unavailable("this store only records".into()))
+}
+
+#[async_trait]
+impl LogStore for Recorder {
+    async fn create_log_group(&self, _: &str, _: &[(String, String)]) -> Result<(), LogProblem> {
+        no_catalog()
+    }
+    async fn delete_log_group(&self, _: &str) -> Result<(), LogProblem> {
+        no_catalog()
+    }
+    async fn set_log_retention(&self, _: &str, _: Option<u32>) -> Result<(), LogProblem> {
+        no_catalog()
+    }
+    async fn tag_log_group(&self, _: &str, _: &[(String, String)], _: &[String]) -> Result<(), LogProblem> {
+        no_catalog()
+    }
+    async fn create_log_stream(&self, _: &str, _: &str) -> Result<(), LogProblem> {
+        no_catalog()
+    }
+    async fn delete_log_stream(&self, _: &str, _: &str) -> Result<(), LogProblem> {
+        no_catalog()
+    }
+    fn log_seq(&self) -> tokio::sync::watch::Receiver<u64> {
+        tokio::sync::watch::channel(0).1
+    }
+}
+
 /// The server on real sockets over a store that records.
 pub async fn start(change: impl FnOnce(&mut Config)) -> (Result<Running, String>, Arc<Recorder>) {
     let store = Recorder::new();
     let mut config = Config::ephemeral("/nonexistent");
     change(&mut config);
     let given = store.clone();
-    (serve_with(config, async move |_, _, _| Ok(given as Arc<dyn Store>)).await, store)
+    (serve_with(config, async move |_, _, _| Ok((given.clone() as Arc<dyn Store>, given as Arc<dyn LogStore>))).await, store)
 }

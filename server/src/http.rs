@@ -5,7 +5,7 @@ use crate::guard::Hosts;
 use crate::ingest::otlp::{grpc, http, signal_of_path};
 use crate::ingest::xray::api as xray;
 use crate::ingest::{Ingest, Signal};
-use crate::store::Store;
+use crate::store::{LogStore, Store};
 use crate::{api, pages};
 use axum::Router;
 use axum::body::Body;
@@ -23,6 +23,7 @@ use tower_http::compression::CompressionLayer;
 #[derive(Clone)]
 pub struct AppState {
     pub store: Arc<dyn Store>,
+    pub logs: Arc<dyn LogStore>,
     pub ingest: Arc<Ingest>,
     pub hosts: Arc<Hosts>,
 }
@@ -106,7 +107,7 @@ pub fn page_port(state: AppState) -> Router {
         .with_state(state.clone())
         .merge(api::routes(state.store.clone()))
         .merge(api::sampling::routes(state.ingest.sampling.clone()))
-        .merge(pages::routes(state.store.clone(), state.ingest.sampling.clone()))
+        .merge(pages::routes(state.store.clone(), state.logs.clone(), state.ingest.sampling.clone()))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(from_fn_with_state(state.clone(), guard));
     Router::new().route("/healthz", get(healthz)).merge(guarded).layer(from_fn_with_state(state, sources_first))

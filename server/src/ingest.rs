@@ -12,6 +12,7 @@ use crate::auth::Keys;
 use crate::meter::{Count, Meter};
 use crate::store::{Accepted, Refused, Store};
 use body::Budget;
+use model::log::Line;
 use model::span::Span;
 use model::time::Nanos;
 use own::Own;
@@ -39,6 +40,11 @@ pub struct Arrival {
 #[must_use]
 pub struct Batch {
     pub spans: Vec<Span>,
+    /// In the sender's order. Their origin, trace and severity are final.
+    pub logs: Vec<Line>,
+    /// Tells a request with logs from any other but its own repetition: equal lines in one millisecond are legitimate, a request that
+    /// comes again within [`REPEATED`] is not. Of `amz-sdk-invocation-id` if there is one, else of the body.
+    pub identity: Option<u128>,
     /// Records that are not stored because the sender got them wrong.
     pub rejected: Vec<Rejected>,
     /// Records that are fine but that this version does not keep: `("logs", "not kept yet", 12)` as (signal, reason, count).
@@ -90,6 +96,8 @@ pub const SOURCES: [Source; 4] = [
     Source { name: "xray_api", title: "AWS X-Ray API" },
 ];
 
+/// How long a request with logs is remembered.
+pub const REPEATED: Duration = Duration::from_secs(120);
 /// How long a sender is kept waiting under load before it is refused.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 /// Decoded request bodies that may be in memory at once.

@@ -28,8 +28,8 @@ use model::port::Listener;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use store::Store;
 use store::sqlite::{Sqlite, StoreConfig};
+use store::{LogStore, Store};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -82,7 +82,7 @@ pub async fn serve(config: Config) -> Result<Running, String> {
         let store = Sqlite::open(options).await.map_err(|error| error.to_string())?;
         store.set_listeners(listeners);
         warnings.into_iter().for_each(|warning| store.warn(warning));
-        Ok(store as Arc<dyn Store>)
+        Ok((store.clone() as Arc<dyn Store>, store as Arc<dyn LogStore>))
     })
     .await
 }
@@ -95,7 +95,7 @@ pub async fn serve(config: Config) -> Result<Running, String> {
 pub async fn serve_with<O, F>(config: Config, open: O) -> Result<Running, String>
 where
     O: FnOnce(Config, Vec<Listener>, Vec<String>) -> F,
-    F: Future<Output = Result<Arc<dyn Store>, String>>,
+    F: Future<Output = Result<(Arc<dyn Store>, Arc<dyn LogStore>), String>>,
 {
     let keys = config.keys.as_deref().map_or_else(|| Ok(Keys::default()), Keys::read)?;
     let (bound, listeners) = listen::bind(&config).await?;
@@ -121,9 +121,9 @@ where
     let hosts = Arc::new(Hosts::new(addrs.http, &config.addr.host, &config.hosts));
 
     let data = config.data.clone();
-    let store = open(config, listeners, warnings).await?;
+    let (store, logs) = open(config, listeners, warnings).await?;
     let ingest = Arc::new(Ingest::new(store.clone(), keys, own).with_rules_in(&data));
-    let state = AppState { store: store.clone(), ingest: ingest.clone(), hosts };
+    let state = AppState { store: store.clone(), logs, ingest: ingest.clone(), hosts };
     let (stop, stopped) = watch::channel(false);
     let mut listeners = JoinSet::new();
     listeners.spawn(listen::serve(bound.http, http::page_port(state.clone()), stopped.clone()));

@@ -2,11 +2,12 @@
 
 use crate::ingest::Batch;
 use async_trait::async_trait;
-use model::port::{Problem, Reader};
+use model::port::{LogReader, Problem, Reader};
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub mod block;
+pub mod logs;
 mod merge;
 pub mod sqlite;
 
@@ -26,6 +27,40 @@ pub trait Store: Reader {
 
     /// Finishes what was accepted, checkpoints and closes. Nothing may be accepted afterwards.
     async fn close(&self);
+}
+
+/// What writes to the log store's catalog: groups, streams, retention, deletion. Names are not checked here.
+#[async_trait]
+pub trait LogStore: LogReader {
+    /// Makes a group. `Exists` if there is one.
+    async fn create_log_group(&self, name: &str, tags: &[(String, String)]) -> Result<(), LogProblem>;
+
+    /// Hides a group and all its lines at once; they are removed from disk later.
+    async fn delete_log_group(&self, name: &str) -> Result<(), LogProblem>;
+
+    /// Keeps the lines of a group so many days, `None`: as long as everything else. A read-time floor at once.
+    async fn set_log_retention(&self, group: &str, days: Option<u32>) -> Result<(), LogProblem>;
+
+    /// Sets these tags and removes those.
+    async fn tag_log_group(&self, group: &str, set: &[(String, String)], remove: &[String]) -> Result<(), LogProblem>;
+
+    async fn create_log_stream(&self, group: &str, stream: &str) -> Result<(), LogProblem>;
+
+    /// Hides a stream and all its lines at once.
+    async fn delete_log_stream(&self, group: &str, stream: &str) -> Result<(), LogProblem>;
+
+    /// The last `seq` that a reader can see; changes with every commit.
+    fn log_seq(&self) -> tokio::sync::watch::Receiver<u64>;
+}
+
+/// Why the catalog of the log store was not changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogProblem {
+    NoGroup,
+    NoStream,
+    Exists,
+    /// The catalog could not be read or written.
+    Unavailable(String),
 }
 
 /// What became of an accepted batch.

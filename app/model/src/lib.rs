@@ -7,6 +7,7 @@ pub mod id;
 pub mod time;
 
 pub mod attr;
+pub mod log;
 pub mod span;
 pub mod trace;
 

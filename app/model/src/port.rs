@@ -8,8 +8,13 @@ use crate::trace::{Summary, Trace};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
+
+mod logs;
+
+pub use logs::*;
 
 /// How long a read may take and whether anybody still waits for it. Checked once per block.
 #[derive(Clone)]
@@ -20,12 +25,14 @@ pub struct Ask {
     pub cancelled: Arc<AtomicBool>,
     /// Only records with `seq <= as_of` exist for this read; `None` = all of now.
     pub as_of: Option<u64>,
+    /// How far reads of logs with this came.
+    scanned: Arc<Mutex<Scanned>>,
 }
 
 impl Ask {
     /// No deadline, everything up to now.
     pub fn now() -> Ask {
-        Ask { deadline: None, cancelled: Arc::default(), as_of: None }
+        Ask { deadline: None, cancelled: Arc::default(), as_of: None, scanned: Arc::default() }
     }
 
     pub fn until(self, deadline: Instant) -> Ask {
@@ -39,6 +46,16 @@ impl Ask {
     /// Whether a scan should stop with what it has.
     pub fn stop(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed) || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// How far reads with this, or a clone of it, came so far.
+    pub fn scanned(&self) -> Scanned {
+        *self.scanned.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Notes progress.
+    pub fn progress(&self, change: impl FnOnce(&mut Scanned)) {
+        change(&mut self.scanned.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
     }
 
     /// A guard that cancels the read when it is dropped: hold it in the future that awaits the answer.

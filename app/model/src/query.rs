@@ -17,6 +17,7 @@
 pub mod ast;
 mod complete;
 mod edit;
+pub mod insights;
 mod key;
 mod lex;
 mod parse;
@@ -25,6 +26,7 @@ mod print;
 
 pub use complete::{Completing, Completion, completion};
 pub use edit::{Choice, choice, exclude, with, without};
+pub use insights::LogQuery;
 pub use key::{FIELDS, key_text, parse_key};
 pub use parse::parse;
 pub use pipeline::columns;

@@ -13,6 +13,7 @@ mod intake;
 mod journal;
 mod known;
 mod ledger;
+mod logs;
 mod lookup;
 mod page;
 mod read;

@@ -115,7 +115,7 @@ async fn commit(
     let first_seq = seq + 1;
     for request in group {
         answers.push((request.answer, request.permit));
-        let Batch { spans: batch, rejected, dropped } = request.batch;
+        let Batch { spans: batch, rejected, dropped, .. } = request.batch;
         ledger.count(request.source, Signal::Traces, Fate::Received, "", batch.len() as u64, now);
         for rejected in rejected {
             ledger.count(request.source, rejected.signal, Fate::Received, "", 1, now);

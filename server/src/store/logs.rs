@@ -1,0 +1,3 @@
+//! What the log store is made of that does no IO: how a line is tested, and its blocks.
+
+pub mod test;
