@@ -23,6 +23,7 @@ mod value;
 pub use bitmap::Bitmap;
 pub use decode::{span_ids, spans, spans_of_trace, summaries, traces};
 pub use encode::{encode, encode_tail};
+pub use matcher::wildcard;
 pub use meta::Meta;
 pub use plan::Plan;
 

@@ -13,6 +13,7 @@ mod intake;
 mod journal;
 mod known;
 mod ledger;
+pub mod log_catalog;
 mod logs;
 mod lookup;
 mod page;

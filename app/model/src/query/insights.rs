@@ -5,12 +5,15 @@
 //! numbers, else by text; with null it is false. `like "x"` is a case-sensitive substring.
 
 use super::ast::Expr;
+use super::filter_pattern::FilterPattern;
 
 /// A query over log lines.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct LogQuery {
     /// The search-box part; `None` matches everything. Its keys are [`super::ast::Key::Attribute`] of any scope, by name.
     pub filter: Option<Expr>,
+    /// CloudWatch's other language, which must match too: of `FilterLogEvents`, never of a query text.
+    pub filter_pattern: Option<FilterPattern>,
     /// In the order written.
     pub commands: Vec<Command>,
 }
