@@ -68,7 +68,9 @@ pub enum LogProblem {
 pub struct Accepted {
     /// Spans now on disk.
     pub stored: u64,
-    /// Spans the store would not take, with the reason (before the retention floor, more than 24 h ahead).
+    /// Log lines now on disk, or there since a request that this one repeats.
+    pub lines: u64,
+    /// Records the store would not take, with the reason (before the retention floor, more than 24 h ahead).
     pub rejected: Vec<(&'static str, u64)>,
 }
 

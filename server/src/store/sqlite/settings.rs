@@ -39,6 +39,11 @@ impl Settings {
         Ok(Settings { pool })
     }
 
+    /// For what else is kept in the catalog.
+    pub fn pool(&self) -> &SqlitePool {
+        &self.pool
+    }
+
     /// The first day that was not dropped.
     pub async fn floor(&self) -> Result<i64, sqlx::Error> {
         Ok(sqlx::query_scalar(FLOOR).fetch_optional(&self.pool).await?.unwrap_or(i64::MIN))

@@ -5,6 +5,7 @@ use super::picture::Chunk;
 use crate::ingest::REPEATED;
 use crate::store::logs::block::put_lines;
 use crate::store::sqlite::day::lock;
+use crate::store::sqlite::log_catalog::Figures;
 use crate::store::sqlite::view::unavailable;
 use model::log::Line;
 use model::port::Problem;
@@ -95,7 +96,8 @@ impl LogCore {
             let (earliest, latest) = times.fold((Nanos::MAX, Nanos::MIN), |(min, max), time| (min.min(time), max.max(time)));
             let bytes = run.iter().map(|line| line.message.len() as u64).sum();
             let origin = &first.origin;
-            self.catalog.note(&origin.group, &origin.stream, earliest, latest, first.received_at, run.len() as u64, bytes);
+            let figures = Figures { first: earliest, last: latest, received: first.received_at, lines: run.len() as u64, bytes };
+            self.catalog.note(&origin.group, &origin.stream, figures);
         }
     }
 

@@ -37,6 +37,7 @@ pub enum Order {
 /// Runs until [`Order::Close`].
 pub async fn run(core: Arc<Core>, mut orders: mpsc::Receiver<Order>) {
     let mut swept: Option<Instant> = None;
+    let mut written = Vec::new();
     loop {
         if swept.is_none_or(|at| at.elapsed() >= Duration::from_secs(3600)) {
             swept = Some(Instant::now());
@@ -45,25 +46,25 @@ pub async fn run(core: Arc<Core>, mut orders: mpsc::Receiver<Order>) {
         tokio::select! {
             order = orders.recv() => match order {
                 Some(Order::Settle(done)) => {
-                    seal(&core).await;
+                    seal(&core, &mut written).await;
                     super::retain::sweep(&core).await;
                     let _ = done.send(());
                 }
                 Some(Order::Close) | None => break,
             },
-            () = core.logs.seal_now.notified() => seal(&core).await,
+            () = core.logs.seal_now.notified() => seal(&core, &mut written).await,
             () = tokio::time::sleep(Duration::from_secs(1)) => {
                 let old = core.logs.picture().tail.first().is_some_and(|chunk| chunk.at.elapsed() >= SEAL_AFTER);
                 if old {
-                    seal(&core).await;
+                    seal(&core, &mut written).await;
                 }
                 rest(&core).await;
             }
         }
     }
-    seal(&core).await;
+    seal(&core, &mut written).await;
     if let Err(error) = core.logs.catalog.flush().await {
-        tracing::error!("the catalog of log streams could not be written: {error}");
+        tracing::error!("the catalog of log streams could not be written: {error:?}");
     }
     for day in core.logs.picture().days.values() {
         day.file.db.close().await;
@@ -84,16 +85,18 @@ async fn rest(core: &Core) {
         }
     }
     if let Err(error) = core.logs.catalog.flush().await {
-        tracing::error!("the catalog of log streams could not be written: {error}");
+        tracing::error!("the catalog of log streams could not be written: {error:?}");
     }
 }
 
-/// Seals all of the tail. On failure the lines stay in the tail and in the intake, and it is tried again.
-pub async fn seal(core: &Arc<Core>) {
+/// Seals all of the tail. On failure the lines stay in the tail and in the intake, and it is tried again; days that were written all the
+/// same wait in `written`: readers must not meet their lines twice.
+async fn seal(core: &Arc<Core>, written: &mut Vec<SealedDay>) {
     let picture = core.logs.picture();
     let Some(upto) = picture.tail.iter().map(|chunk| chunk.upto).max() else { return };
-    match seal_tail(core, &picture).await {
-        Ok(sealed) => {
+    match seal_tail(core, &picture, written).await {
+        Ok(()) => {
+            let sealed = std::mem::take(written);
             let lines = picture.tail.iter().map(|chunk| chunk.lines.len()).sum();
             core.logs.change(|picture| {
                 for (day, file, blocks) in sealed {
@@ -115,7 +118,7 @@ pub async fn seal(core: &Arc<Core>) {
 
 type SealedDay = (i64, Day, Vec<Arc<Block>>);
 
-async fn seal_tail(core: &Arc<Core>, picture: &Picture) -> Result<Vec<SealedDay>, Problem> {
+async fn seal_tail(core: &Arc<Core>, picture: &Picture, written: &mut Vec<SealedDay>) -> Result<(), Problem> {
     let floor = core.floor_day();
     let mut parts: BTreeMap<(i64, Arc<str>), Part> = BTreeMap::new();
     for (at, chunk) in picture.tail.iter().enumerate() {
@@ -127,11 +130,14 @@ async fn seal_tail(core: &Arc<Core>, picture: &Picture) -> Result<Vec<SealedDay>
         }
     }
     let tail = Arc::new(picture.tail.clone());
-    let mut sealed = Vec::new();
     let days: std::collections::BTreeSet<i64> = parts.keys().map(|(day, _)| *day).collect();
     for number in days {
         let day = core.log_day(number);
-        let blocks = day.load().await.map_err(unavailable)?.blocks.clone();
+        let before = written.iter().position(|(day, _, _)| *day == number).map(|at| written.swap_remove(at).2);
+        let blocks = match before {
+            Some(blocks) => blocks,
+            None => day.load().await.map_err(unavailable)?.blocks.clone(),
+        };
         let cursor = day.file.cursor().await.map_err(unavailable)?;
         let mut change = Change { cursor: picture.tail.iter().map(|chunk| chunk.upto).max(), ..Change::default() };
         let groups: Vec<Arc<str>> = parts.keys().filter(|(day, _)| *day == number).map(|(_, group)| group.clone()).collect();
@@ -147,12 +153,13 @@ async fn seal_tail(core: &Arc<Core>, picture: &Picture) -> Result<Vec<SealedDay>
             }
             let (tail, mut patterns) = (tail.clone(), core.logs.patterns.clone().lock_owned().await);
             let of_group = group.clone();
-            let (encoded, gone) = tokio::task::spawn_blocking(move || part.encode(&tail, &of_group, &mut patterns)).await.map_err(unavailable)?;
+            let (encoded, gone) =
+                tokio::task::spawn_blocking(move || part.encode(&tail, &of_group, &mut patterns)).await.map_err(unavailable)?;
             change.put.extend(encoded.into_iter().map(|encoded| (day.file.next_id(), encoded)));
             change.gone.extend(gone);
         }
         // New templates first: a block must not name what the catalog does not have.
-        core.logs.patterns.lock().await.flush(&core.settings, core.now()).await.map_err(unavailable)?;
+        core.logs.patterns.lock().await.flush().await.map_err(unavailable)?;
         day.file.write(&change).await.map_err(unavailable)?;
         if let Err(error) = day.file.free().await {
             tracing::warn!(file = %day.file.db.path.display(), "freeing blocks: {error}");
@@ -161,9 +168,9 @@ async fn seal_tail(core: &Arc<Core>, picture: &Picture) -> Result<Vec<SealedDay>
         let mut blocks: Vec<Arc<Block>> = blocks.into_iter().filter(|block| !gone.contains(&block.id)).collect();
         let file = &day.file;
         blocks.extend(change.put.into_iter().map(|(id, encoded)| Arc::new(Block { file: file.clone(), id, meta: encoded.meta })));
-        sealed.push((number, day.clone(), blocks));
+        written.push((number, day.clone(), blocks));
     }
-    Ok(sealed)
+    Ok(())
 }
 
 fn is_small(block: &Block) -> bool {
@@ -181,7 +188,7 @@ struct Part {
 
 impl Part {
     /// The new blocks, and those they replace. A small block that cannot be read stays where it is.
-    fn encode(self, tail: &[Arc<Chunk>], group: &str, patterns: &mut Patterns) -> (Vec<Encoded>, Vec<Arc<Block>>) {
+    fn encode(self, tail: &[Arc<Chunk>], group: &Arc<str>, patterns: &mut Patterns) -> (Vec<Encoded>, Vec<Arc<Block>>) {
         let mut old: Vec<(Line, u32)> = Vec::new();
         let mut gone = Vec::new();
         for (block, columns) in self.small {
