@@ -104,8 +104,8 @@ fn datagrams(seed: u64, now: f64, count: usize) -> Vec<Vec<u8>> {
         let id: [u8; 12] = random.id();
         let trace = format!("1-{:08x}-{}", start as u32, hex(&id));
         let (mut start, mut duration, mut parent) = (start, random.around(0.08, 0.6), None);
-        for depth in 0..SEGMENTS {
-            let (document, call) = segment(&mut random, &trace, parent, SERVICES[depth], start, duration);
+        for service in SERVICES {
+            let (document, call) = segment(&mut random, &trace, parent, service, start, duration);
             datagrams.push(format!("{{\"format\":\"json\",\"version\":1}}\n{document}").into_bytes());
             (start, duration, parent) = (start + duration * 0.5, duration * 0.4, Some(call));
         }
