@@ -269,9 +269,7 @@ fn put_attributes(rows: &[&Span], seen: &mut Tokens, put: &mut impl FnMut(u16, V
     let mut directory = Vec::with_capacity(growing.len());
     for (at, column) in growing.iter().enumerate() {
         let number = number::FIRST_ATTRIBUTE + at as u16;
-        // No value of another kind is a number, and they are too many to look at each.
-        let numbers = if matches!(column.kind, Kind::Int | Kind::Float) { column.values.as_slice() } else { &[] };
-        let bounds = Bounds::of(numbers.iter().filter_map(|value| value.as_f64()).flat_map(|n| [n.floor() as i64, n.ceil() as i64]));
+        let bounds = Bounds::of(column.values.iter().filter_map(|value| value.as_f64()).flat_map(|n| [n.floor() as i64, n.ceil() as i64]));
         put(number, put_column(column, rows.len(), seen));
         directory.push(Column { number, scope: Scope::Span, kind: column.kind, key: intern(column.key), bounds });
     }
