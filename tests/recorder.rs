@@ -1,6 +1,7 @@
 //! A store that keeps nothing but what it was given, for tests of the way in.
 
 use async_trait::async_trait;
+use model::alias::Aliases;
 use model::id::TraceId;
 use model::log::{Group, Line, Stream};
 use model::port::*;
@@ -63,6 +64,10 @@ impl Store for Recorder {
         Ok(0)
     }
 
+    async fn set_aliases(&self, _: Aliases) -> Result<(), Problem> {
+        Ok(())
+    }
+
     fn metrics(&self, to: &mut String) {
         to.push_str("# HELP clew_recorder_up 1.\n# TYPE clew_recorder_up gauge\nclew_recorder_up 1\n");
     }
@@ -116,6 +121,9 @@ impl Reader for Recorder {
             spans: 0,
             has_demo: false,
         })
+    }
+    fn aliases(&self) -> Arc<Aliases> {
+        Arc::default()
     }
     fn now(&self) -> Nanos {
         0

@@ -1,11 +1,9 @@
-//! Two ids, one request: a backend that two systems instrument has two traces for each request, and its spans say which. A **request** is
-//! the closure over such ids: [`HOPS`] hops, [`IDS`] ids, an hour before and after. Never over span links, which join requests.
+//! All traces of one request: the closure over the ids that spans name ([`model::request`]), [`HOPS`] hops, [`IDS`] ids, an hour before
+//! and after. Never over span links, which join requests.
 
-use model::attr::Value;
 use model::id::TraceId;
 use model::port::{Ask, Order, Problem, Reader, TraceSearch};
-use model::query::parse;
-use model::span::Span;
+use model::request::{named, naming};
 use model::time::{HOUR, Range};
 use model::trace::Trace;
 use std::collections::BTreeSet;
@@ -15,26 +13,32 @@ const HOPS: usize = 2;
 /// Traces of one request.
 const IDS: usize = 8;
 
-/// Attributes by which a span names the id that another system gave its request. Backends set them by hand or by middleware, as the X-Ray
-/// documentation shows for `put_annotation`; OpenTelemetry's registry has `aws.xray.*` for its side.
-const NAMES: [&str; 2] = ["aws.xray.trace_id", "otel_trace_id"];
+/// One trace, its services by the names they are shown by.
+///
+/// # Errors
+/// As [`Reader::trace`].
+pub async fn alone(reader: &dyn Reader, ask: &Ask, id: TraceId) -> Result<Trace, Problem> {
+    let mut trace = reader.trace(ask, id).await?;
+    reader.aliases().rename_spans(&mut trace.spans);
+    Ok(trace)
+}
 
 /// All that is stored of the request that this trace is a part of: the spans of every trace of it by (start, span id), under the id asked for.
 ///
 /// # Errors
 /// As [`Reader::trace`]; what another id of the request leads to is left out if it is not there.
 pub async fn request(reader: &dyn Reader, ask: &Ask, id: TraceId) -> Result<Trace, Problem> {
-    let mut whole = reader.trace(ask, id).await?;
+    let mut whole = alone(reader, ask, id).await?;
     let mut known = BTreeSet::from([id]);
     let mut newest = vec![id];
     for _ in 0..HOPS {
-        let mut named: BTreeSet<TraceId> = whole.spans.iter().flat_map(names).collect();
+        let mut near: BTreeSet<TraceId> = whole.spans.iter().flat_map(named).collect();
         for id in newest.drain(..) {
-            named.extend(naming(reader, ask, id, &whole).await?);
+            near.extend(traces_naming(reader, ask, id, &whole).await?);
         }
-        for id in named {
+        for id in near {
             if known.len() < IDS && known.insert(id) {
-                match reader.trace(ask, id).await {
+                match alone(reader, ask, id).await {
                     Ok(other) => {
                         newest.push(id);
                         add(&mut whole, other);
@@ -63,24 +67,12 @@ pub fn ids(request: &Trace) -> Vec<TraceId> {
     ids
 }
 
-/// Ids of other systems that a span names.
-fn names(span: &Span) -> impl Iterator<Item = TraceId> + use<'_> {
-    let value = |name: &&str| match span.attribute(name) {
-        Some(Value::Str(text)) => text.parse().ok(),
-        _ => None,
-    };
-    NAMES.iter().filter_map(value)
-}
-
 /// Traces of which a span names this one.
-async fn naming(reader: &dyn Reader, ask: &Ask, id: TraceId, near: &Trace) -> Result<Vec<TraceId>, Problem> {
-    let forms = [id.to_string(), id.xray()];
-    let terms: Vec<String> = NAMES.iter().flat_map(|name| forms.iter().map(move |form| format!("{name}:\"{form}\""))).collect();
-    let query = parse(&terms.join(" OR ")).map_err(|error| Problem::Bad { message: error.message, position: None })?;
+async fn traces_naming(reader: &dyn Reader, ask: &Ask, id: TraceId, near: &Trace) -> Result<Vec<TraceId>, Problem> {
     let start = near.spans.iter().map(|span| span.start).min().unwrap_or_default();
     let end = near.spans.iter().map(|span| span.end()).max().unwrap_or_default();
     let range = Range { start: start.saturating_sub(HOUR), end: end.saturating_add(HOUR) };
-    let search = TraceSearch { query, range, order: Order::NEWEST, limit: IDS as u32, cursor: None };
+    let search = TraceSearch { query: naming(id), range, order: Order::NEWEST, limit: IDS as u32, cursor: None, once: false };
     let found = reader.traces(ask, &search).await?;
     Ok(found.rows.into_iter().map(|row| row.summary.trace_id).collect())
 }

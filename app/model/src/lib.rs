@@ -14,7 +14,9 @@ pub mod trace;
 pub mod columns;
 pub mod waterfall;
 
+pub mod alias;
 pub mod query;
+pub mod request;
 pub mod sampling;
 pub mod semconv;
 

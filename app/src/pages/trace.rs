@@ -14,7 +14,7 @@ mod tools;
 pub use detail::span_panel;
 pub use search::found;
 
-use crate::request::request;
+use crate::request::{alone, request};
 use crate::ui::frame::{Shown, Tab, page};
 use crate::url;
 use drawing::Drawing;
@@ -33,7 +33,7 @@ pub fn TracePage() -> impl IntoView {
         let id: TraceId = id.parse().map_err(|_| Problem::NotFound("trace"))?;
         let url = url::Trace::parse(id, &here.search);
         let trace = match url.view.alone {
-            true => here.reader.trace(&here.ask, id).await?,
+            true => alone(&*here.reader, &here.ask, id).await?,
             false => request(&*here.reader, &here.ask, id).await?,
         };
         let links = match url.view.span {

@@ -5,35 +5,38 @@ use super::answer::{Failure, json};
 use super::ask::Parameters;
 use super::trace::trace_id;
 use app::pages::trace::found;
-use app::request::request;
+use app::request::{alone, request};
 use axum::extract::{Path, RawQuery};
 use axum::http::HeaderMap;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use model::columns::{Columns, MEDIA_TYPE, encode};
-use model::port::{Ask, Problem};
+use model::port::{Ask, Problem, Reader};
 use model::trace::Trace;
+use rustc_hash::FxBuildHasher;
+use std::hash::BuildHasher;
 
 /// `GET /api/traces/{id}/columns`: the form of [`model::columns`]. Has an entity tag, so that a page that waits for late
 /// spans learns cheaply that there are none.
 pub(super) async fn columns(store: State, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Failure> {
     let ask = Ask::now();
     let _left = ask.cancel_on_drop();
-    columns_of(store.trace(&ask, trace_id(&id)?).await?, &headers).await
+    columns_of(&**store, alone(&**store, &ask, trace_id(&id)?).await?, &headers).await
 }
 
 /// `GET /api/requests/{id}/columns`: the same of all traces of the request.
 pub(super) async fn request_columns(store: State, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Failure> {
     let ask = Ask::now();
     let _left = ask.cancel_on_drop();
-    columns_of(request(&**store, &ask, trace_id(&id)?).await?, &headers).await
+    columns_of(&**store, request(&**store, &ask, trace_id(&id)?).await?, &headers).await
 }
 
-async fn columns_of(trace: Trace, headers: &HeaderMap) -> Result<Response, Failure> {
+async fn columns_of(store: &dyn Reader, trace: Trace, headers: &HeaderMap) -> Result<Response, Failure> {
     // A merged document changes a span and may leave their number as it was.
     let newest = trace.spans.iter().map(|span| span.envelope.seq).max().unwrap_or(0);
-    let tag = format!("\"{}-{newest}-{}-{}-{}\"", trace.spans.len(), trace.last_received, trace.duplicates, trace.conflicts);
+    let names = FxBuildHasher.hash_one(&*store.aliases());
+    let tag = format!("\"{}-{newest}-{}-{}-{}-{names:x}\"", trace.spans.len(), trace.last_received, trace.duplicates, trace.conflicts);
     let tag = HeaderValue::from_str(&tag).map_err(|error| Problem::Unavailable(error.to_string()))?;
     let known = headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes().windows(tag.len()).any(|part| part == tag.as_bytes()));
     if known {
@@ -51,7 +54,7 @@ async fn columns_of(trace: Trace, headers: &HeaderMap) -> Result<Response, Failu
 pub(super) async fn matches(store: State, Path(id): Path<String>, RawQuery(raw): RawQuery) -> Result<Response, Failure> {
     let ask = Ask::now();
     let _left = ask.cancel_on_drop();
-    matches_in(store.trace(&ask, trace_id(&id)?).await?, raw).await
+    matches_in(alone(&**store, &ask, trace_id(&id)?).await?, raw).await
 }
 
 /// `GET /api/requests/{id}/matches?q=`: the same in all traces of the request.

@@ -5,7 +5,7 @@ use super::State;
 use super::answer::Failure;
 use super::trace::trace_id;
 use app::pages::trace::span_panel;
-use app::request::request;
+use app::request::{alone, request};
 use app::url;
 use axum::extract::{Path, RawQuery};
 use axum::http::HeaderValue;
@@ -19,7 +19,7 @@ use model::trace::Trace;
 pub(super) async fn panel(store: State, Path((id, span)): Path<(String, String)>, RawQuery(raw): RawQuery) -> Result<Response, Failure> {
     let (url, ask) = (asked(&id, &span, raw)?, Ask::now());
     let _left = ask.cancel_on_drop();
-    drawn(&**store, &ask, store.trace(&ask, url.id).await?, url).await
+    drawn(&**store, &ask, alone(&**store, &ask, url.id).await?, url).await
 }
 
 /// `GET /api/requests/{id}/spans/{span_id}/panel`: of a span in any trace of the request.

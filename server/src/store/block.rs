@@ -11,6 +11,7 @@ mod column;
 pub mod decode;
 pub mod encode;
 pub mod facet;
+pub mod joins;
 mod keyed;
 mod matcher;
 pub mod meta;

@@ -11,6 +11,7 @@ mod directory;
 mod file;
 mod fold;
 mod intake;
+mod joins;
 mod journal;
 mod known;
 mod ledger;
@@ -38,6 +39,7 @@ use day::{DayFile, lock};
 use directory::Directory;
 use known::Known;
 use ledger::Ledger;
+use model::alias::Aliases;
 use model::port::{Listener, Problem};
 use model::span::Span;
 use model::time::{DAY, Nanos, day_of};
@@ -49,7 +51,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
-use view::{Shared, View};
+use view::{Shared, View, unavailable};
 use world::{Day, World};
 
 /// Spans that may be decoded and not yet committed, over all requests.
@@ -123,6 +125,7 @@ struct Core {
     /// A seal failed half way: nothing is sealed until the next start, which puts it right.
     halted: AtomicBool,
     settings: settings::Settings,
+    aliases: RwLock<Arc<Aliases>>,
     again: sqlx::SqlitePool,
     figures: Figures,
     listeners: Mutex<Vec<Listener>>,
@@ -156,6 +159,10 @@ impl Core {
 
     fn world(&self) -> Arc<World> {
         self.world.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    fn aliases(&self) -> Arc<Aliases> {
+        self.aliases.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }
 
     fn view(&self, as_of: Option<u64>) -> View {
@@ -215,6 +222,7 @@ impl Sqlite {
         let (journal, past) = journal::Journal::open(&intake).await.map_err(|error| broken("intake.db", &error))?;
         let settings = settings::Settings::open(&directory.path.join("catalog.db")).await.map_err(|error| broken("catalog.db", &error))?;
         let floor = settings.floor().await.map_err(|error| broken("catalog.db", &error))?;
+        let aliases = settings.aliases().await.map_err(|error| broken("catalog.db", &error))?;
         let days = directory.days().map_err(|error| OpenError::Unwritable(directory.path.clone(), error.to_string()))?;
         let mut world = World::new(past.seq);
         for day in days {
@@ -241,6 +249,7 @@ impl Sqlite {
             again_floor: AtomicI64::new(i64::MIN),
             halted: AtomicBool::new(false),
             settings,
+            aliases: RwLock::new(Arc::new(aliases)),
             again: journal::readers(&intake),
             figures: Figures::default(),
             listeners: Mutex::default(),
@@ -374,6 +383,14 @@ impl Store for Sqlite {
         let closed = || Problem::Unavailable("the store is closing".to_owned());
         self.orders.send(seal::Order::Remove(dataset.to_owned(), done)).await.map_err(|_| closed())?;
         wait.await.map_err(|_| closed())?
+    }
+
+    async fn set_aliases(&self, aliases: Aliases) -> Result<(), Problem> {
+        // One at a time, so that what is in memory is what is on disk.
+        let _gate = self.core.gate.lock().await;
+        self.core.settings.set_aliases(&aliases).await.map_err(unavailable)?;
+        *self.core.aliases.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = Arc::new(aliases);
+        Ok(())
     }
 
     fn metrics(&self, to: &mut String) {

@@ -2,6 +2,7 @@
 
 mod abrupt;
 mod documents;
+mod joins;
 mod plans;
 
 use super::*;
@@ -79,7 +80,7 @@ fn everything(limit: u32) -> TraceSearch {
 }
 
 fn search(query: &str, limit: u32) -> TraceSearch {
-    TraceSearch { query: model::query::parse(query).unwrap(), range: Range::ALL, order: Order::NEWEST, limit, cursor: None }
+    TraceSearch { query: model::query::parse(query).unwrap(), range: Range::ALL, order: Order::NEWEST, limit, cursor: None, once: true }
 }
 
 async fn rows(store: &Sqlite, query: &str) -> Vec<TraceRow> {
