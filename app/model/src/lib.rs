@@ -6,7 +6,10 @@
 pub mod id;
 pub mod time;
 
+pub mod address;
 pub mod attr;
+pub mod call;
+pub mod segments;
 pub mod span;
 pub mod trace;
 

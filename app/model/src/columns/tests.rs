@@ -93,7 +93,7 @@ fn a_big_trace_takes_few_bytes() {
 #[test]
 fn lies_about_lengths_are_refused() {
     assert_eq!(decode(b""), Err(Malformed));
-    assert_eq!(decode(b"CLEW\x02"), Err(Malformed));
+    assert_eq!(decode(b"CLEW\x01"), Err(Malformed));
     let mut bytes = encode(&Columns::default());
     assert_eq!(decode(&bytes), Ok(Columns::default()));
     bytes.truncate(bytes.len() - 1);
