@@ -93,10 +93,10 @@ impl Folds {
     /// page collide, both fold together.
     pub fn key(address: impl Into<SpanAddress>) -> u64 {
         let address = address.into();
-        // Spread over all bits: ids that count up must not meet.
-        let whose = address.family.map_or(0, |family| (1 + family as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let trace = address.trace_id.map_or(0, |id| u128::from_be_bytes(id.0));
-        let id = u64::from_be_bytes(address.id.0) ^ whose ^ (trace >> 64) as u64 ^ trace as u64;
+        let whose = address.family.map_or(0, |family| 1 + family as u64) ^ (trace >> 64) as u64 ^ (trace as u64).rotate_left(17);
+        // Spread over all bits: ids that count up must not meet.
+        let id = u64::from_be_bytes(address.id.0) ^ whose.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         (id >> 32) ^ (id & 0xffff_ffff)
     }
 
