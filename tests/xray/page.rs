@@ -135,7 +135,10 @@ async fn what_is_in_progress_or_missing_says_so() {
         let rows = browser.text("#view").await;
         assert!(rows.contains("in progress") && rows.contains("missing parent 00000000000000ff"), "{scripts:?}: {rows}");
         let page = browser.text("main").await;
-        assert!(page.contains("1 segment in progress") && page.contains("its end has not arrived yet"), "{scripts:?}: {page}");
+        assert!(
+            page.contains("1 segment in progress") && page.contains("its end has not arrived yet") && page.contains("not known yet"),
+            "{scripts:?}: {page}"
+        );
         browser.assert_quiet_console().await;
         browser.screenshot(&format!("xray-in-progress{}", if scripts == Scripts::On { "" } else { "-no-scripts" })).await;
     }

@@ -164,12 +164,18 @@ fn facts(drawing: &Drawing, n: u32, span: &Span) -> impl IntoView + use<> {
         (span.envelope.weight > 1.0).then(|| view! { <dt>"Stands for"</dt><dd>{format!("{} spans (sampled)", span.envelope.weight)}</dd> });
     let state = (!span.trace_state.is_empty()).then(|| view! { <dt>"tracestate"</dt><dd><code>{span.trace_state.clone()}</code></dd> });
     let dataset = (!span.envelope.dataset.is_empty()).then(|| view! { <dt>"Dataset"</dt><dd>{span.envelope.dataset.to_string()}</dd> });
+    // What X-Ray announced has no end yet: 0 would be a lie.
+    let ends = (!span.in_progress()).then(|| view! { <dt>"Ends"</dt><dd><Moment at=span.end() form=Form::Full/></dd> });
+    let duration = match span.in_progress() {
+        true => view! { <span class="muted">"not known yet"</span> }.into_any(),
+        false => view! { <b>{Human(span.duration_ns).to_string()}</b>{(own < span.duration_ns).then(|| format!(", {} of it its own", Human(own)))} }.into_any(),
+    };
     let id = span.span_id.to_string();
     view! {
         <dl class="d-facts">
-            <dt>"Duration"</dt><dd><b>{Human(span.duration_ns).to_string()}</b>{(own < span.duration_ns).then(|| format!(", {} of it its own", Human(own)))}</dd>
+            <dt>"Duration"</dt><dd>{duration}</dd>
             <dt>"Starts"</dt><dd>{format!("{} into the trace, ", Human(offset))}<Moment at=span.start form=Form::Full/></dd>
-            <dt>"Ends"</dt><dd><Moment at=span.end() form=Form::Full/></dd>
+            {ends}
             <dt>"Status"</dt><dd>{status}</dd>
             {unfinished}
             {inferred::fact(drawing, n)}
