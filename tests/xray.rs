@@ -1,5 +1,6 @@
 //! X-Ray with the real program: boto3, and the page of sampling rules.
 
+mod page;
 mod read;
 
 use crate::cruddur::python;

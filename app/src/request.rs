@@ -1,11 +1,14 @@
 //! All traces of one request: the closure over the ids that spans name ([`model::request`]), [`HOPS`] hops, [`IDS`] ids, an hour before
 //! and after. Never over span links, which join requests.
 
+use model::address::{SpanAddress, System};
 use model::id::TraceId;
 use model::port::{Ask, Order, Problem, Reader, TraceSearch};
 use model::request::{named, naming};
+use model::span::Span;
 use model::time::{HOUR, Range};
 use model::trace::Trace;
+use model::waterfall::View;
 use std::collections::BTreeSet;
 
 /// How far ids are followed from the one that was asked for.
@@ -17,7 +20,7 @@ const IDS: usize = 8;
 ///
 /// # Errors
 /// As [`Reader::trace`].
-pub async fn alone(reader: &dyn Reader, ask: &Ask, id: TraceId) -> Result<Trace, Problem> {
+async fn alone(reader: &dyn Reader, ask: &Ask, id: TraceId) -> Result<Trace, Problem> {
     let mut trace = reader.trace(ask, id).await?;
     reader.aliases().rename_spans(&mut trace.spans);
     Ok(trace)
@@ -56,15 +59,41 @@ pub async fn request(reader: &dyn Reader, ask: &Ask, id: TraceId) -> Result<Trac
     Ok(whole)
 }
 
-/// The traces of a request, the one asked for first, then by their first span.
-pub fn ids(request: &Trace) -> Vec<TraceId> {
-    let mut ids = vec![request.trace_id];
-    for span in &request.spans {
-        if !ids.contains(&span.trace_id) {
-            ids.push(span.trace_id);
+/// What a page shows of a request.
+pub struct Recorded {
+    /// Its spans, of one system only if the view says so.
+    pub trace: Trace,
+    /// Everybody who recorded something of it, shown or not: those of the id asked for first, then by their first span.
+    pub systems: Vec<System>,
+}
+
+impl Recorded {
+    /// The span that an address means.
+    pub fn span(&self, address: SpanAddress) -> Option<&Span> {
+        self.trace.spans.iter().find(|span| address.fits(span.span_id, System::of(span)))
+    }
+}
+
+/// A request as a view shows it: all of it, or one trace (`alone`), or what one system recorded.
+///
+/// # Errors
+/// As [`request`].
+pub async fn recorded(reader: &dyn Reader, ask: &Ask, id: TraceId, view: &View) -> Result<Recorded, Problem> {
+    let mut trace = match view.alone {
+        true => alone(reader, ask, id).await?,
+        false => request(reader, ask, id).await?,
+    };
+    let mut systems: Vec<System> = Vec::new();
+    for system in trace.spans.iter().map(System::of) {
+        if !systems.contains(&system) {
+            systems.push(system);
         }
     }
-    ids
+    systems.sort_by_key(|system| system.trace_id != id);
+    if let Some(family) = view.system.filter(|family| systems.iter().any(|system| system.family == *family)) {
+        trace.spans.retain(|span| span.family() == family);
+    }
+    Ok(Recorded { trace, systems })
 }
 
 /// Traces of which a span names this one.

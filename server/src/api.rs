@@ -12,6 +12,7 @@ mod find;
 mod lists;
 mod otlp;
 mod panel;
+mod recorded;
 pub mod sampling;
 mod sources;
 mod stats;

@@ -6,8 +6,11 @@
 pub mod id;
 pub mod time;
 
+pub mod address;
 pub mod attr;
+pub mod call;
 pub mod log;
+pub mod segments;
 pub mod span;
 pub mod trace;
 

@@ -45,13 +45,13 @@ const CALLS: [Call; 13] = [
     },
     Call {
         path: "/api/traces/{trace_id}/columns",
-        parameters: "",
+        parameters: "system (otel, xray)",
         answer: "The waterfall as binary columns, for the browser. Its format changes with the version.",
     },
     Call {
         path: "/api/traces/{trace_id}/spans/{span_id}",
         parameters: "family",
-        answer: "One span, as above. Where OpenTelemetry and X-Ray have each a span of this id, family=otel or family=xray says which.",
+        answer: "One span, as above. Where OpenTelemetry and X-Ray have each a span of this id, family=otel or family=xray (or .otel, .xray after the id) says which.",
     },
     Call {
         path: "/api/stats",
