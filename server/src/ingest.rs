@@ -3,6 +3,7 @@
 
 pub mod attrs;
 pub mod body;
+pub mod lines;
 pub mod otlp;
 pub mod own;
 pub mod scrub;
