@@ -1,3 +1,4 @@
-//! What the log store is made of that does no IO: how a line is tested, and its blocks.
+//! What the log store is made of that does no IO: how a line is tested, its pattern, and its blocks.
 
+pub mod pattern;
 pub mod test;
