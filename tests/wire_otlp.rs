@@ -41,7 +41,8 @@ impl Bed {
         let mut own = Own::default();
         own.listen("127.0.0.1", "127.0.0.1:4318".parse().unwrap(), true);
         let hosts = Arc::new(Hosts::new("127.0.0.1:3000".parse().unwrap(), "127.0.0.1", &[]));
-        let state = AppState { store: store.clone(), logs: store.clone(), ingest: Arc::new(Ingest::new(store.clone(), keys, own)), hosts };
+        let ingest = Arc::new(Ingest::new(store.clone(), keys, own));
+        let state = AppState { store: store.clone(), logs: store.clone(), ingest, hosts, queries: Arc::default() };
         Bed { store, state }
     }
 

@@ -3,6 +3,7 @@
 
 mod answer;
 mod ask;
+pub mod cloudwatch;
 mod columns;
 mod completion;
 mod demo;

@@ -49,6 +49,16 @@ pub trait LogStore: LogReader {
     /// Hides a stream and all its lines at once.
     async fn delete_log_stream(&self, group: &str, stream: &str) -> Result<(), LogProblem>;
 
+    /// Days that the group of this stream keeps its lines, if it has a retention of its own. Asked before every commit of lines.
+    /// `NoGroup`, `NoStream`
+    async fn log_stream_retention(&self, group: &str, stream: &str) -> Result<Option<u32>, LogProblem> {
+        let problem = |problem: Problem| LogProblem::Unavailable(problem.to_string());
+        let groups = self.log_groups().await.map_err(problem)?;
+        let group = groups.into_iter().find(|known| known.name == group).ok_or(LogProblem::NoGroup)?;
+        let streams = self.log_streams(&group.name).await.map_err(problem)?;
+        if streams.iter().any(|known| known.name == stream) { Ok(group.retention_days) } else { Err(LogProblem::NoStream) }
+    }
+
     /// The last `seq` that a reader can see; changes with every commit.
     fn log_seq(&self) -> tokio::sync::watch::Receiver<u64>;
 }
@@ -66,9 +76,9 @@ pub enum LogProblem {
 /// What became of an accepted batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
-    /// Spans now on disk.
+    /// Records now on disk.
     pub stored: u64,
-    /// Spans the store would not take, with the reason (before the retention floor, more than 24 h ahead).
+    /// Records the store would not take, with the reason (before the retention floor, more than 24 h ahead).
     pub rejected: Vec<(&'static str, u64)>,
 }
 

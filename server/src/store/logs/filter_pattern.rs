@@ -150,9 +150,7 @@ impl Tested {
             Tested::And(parts) => parts.iter().all(|part| part.holds(value)),
             Tested::Or(parts) => parts.iter().any(|part| part.holds(value)),
             Tested::Value(path, test) => passes(at(value, path), test),
-            Tested::Regex(path, regex, wanted) => {
-                at(value, path).and_then(text_of).is_some_and(|text| regex.is_match(&text) == *wanted)
-            }
+            Tested::Regex(path, regex, wanted) => at(value, path).and_then(text_of).is_some_and(|text| regex.is_match(&text) == *wanted),
         }
     }
 }
@@ -215,9 +213,7 @@ fn fit_columns(tests: &[Option<Tested>], gap: Option<usize>, message: &str) -> b
         Some(_) if columns.len() < tests.len() => return false,
         gap => gap.unwrap_or(tests.len()),
     };
-    let fits = |column: &str, test: &Option<Tested>| {
-        test.as_ref().is_none_or(|test| test.holds(Some(&Value::String(column.to_owned()))))
-    };
+    let fits = |column: &str, test: &Option<Tested>| test.as_ref().is_none_or(|test| test.holds(Some(&Value::String(column.to_owned()))));
     let after = columns.len() - (tests.len() - before);
     columns.iter().zip(&tests[..before]).all(|(column, test)| fits(column, test))
         && columns[after..].iter().zip(&tests[before..]).all(|(column, test)| fits(column, test))
