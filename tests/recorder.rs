@@ -19,6 +19,7 @@ use std::time::Duration;
 #[derive(Default)]
 pub struct Recorder {
     pub spans: Mutex<Vec<Span>>,
+    pub logs: Mutex<Vec<Line>>,
     pub rejected: Mutex<Vec<Rejected>>,
     pub dropped: Mutex<Vec<(Signal, &'static str, u64)>>,
     /// What the next calls are refused with.
@@ -52,7 +53,8 @@ impl Store for Recorder {
         if let Some(refused) = *self.refuse.lock().unwrap() {
             return Err(refused);
         }
-        let stored = batch.spans.len() as u64;
+        let stored = (batch.spans.len() + batch.logs.len()) as u64;
+        self.logs.lock().unwrap().extend(batch.logs);
         self.spans.lock().unwrap().extend(batch.spans);
         self.rejected.lock().unwrap().extend(batch.rejected);
         self.dropped.lock().unwrap().extend(batch.dropped);
