@@ -9,7 +9,7 @@ import sys
 import time
 
 endpoint = sys.argv[1]
-os.environ.update(AWS_ENDPOINT_URL=endpoint, AWS_ACCESS_KEY_ID="AKIDEXAMPLE", AWS_DEFAULT_REGION="eu-west-1",
+os.environ.update(AWS_ENDPOINT_URL_CLOUDWATCH_LOGS=endpoint, AWS_ENDPOINT_URL_STS=endpoint, AWS_ACCESS_KEY_ID="AKIDEXAMPLE", AWS_DEFAULT_REGION="eu-west-1",
                   AWS_SECRET_ACCESS_KEY="wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", AWS_EC2_METADATA_DISABLED="true")
 
 import boto3
@@ -63,7 +63,11 @@ results = None
 if "answered" in started:
     while results is None or results["status"] in ("Scheduled", "Running"):
         results = logs.get_query_results(queryId=started["answered"]["queryId"])
+# What `aws logs tail` of version 2 asks, and the members it needs.
+tail = logs.filter_log_events(logGroupName="shop", interleaved=True, startTime=(now - 600) * 1000, filterPattern="alone")["events"]
+assert all({"eventId", "timestamp", "ingestionTime", "logStreamName", "message"} == event.keys() for event in tail)
 answers = {
+    "tail": [event["message"] for event in tail],
     "warnings": warnings,
     "account": boto3.client("sts").get_caller_identity()["Account"],
     "group": group,

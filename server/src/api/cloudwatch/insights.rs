@@ -174,7 +174,8 @@ fn text_of(cell: &Cell, is_moment: bool) -> Option<String> {
 /// `2026-11-22 13:06:48.765`, of milliseconds or, told apart by their size, nanoseconds since the epoch.
 fn date(number: f64) -> String {
     let nanos = if number.abs() < 1e16 { number * 1e6 } else { number } as Nanos;
-    let in_ms = nanos.div_euclid(1_000_000) * 1_000_000;
+    // A double of today's nanoseconds is off by up to 128.
+    let in_ms = nanos.saturating_add(128).div_euclid(1_000_000) * 1_000_000;
     let text = model::time::Rfc3339(in_ms).to_string().replace('T', " ");
     let text = text.trim_end_matches('Z');
     if text.contains('.') { text.to_owned() } else { format!("{text}.000") }
