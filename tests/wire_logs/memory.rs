@@ -95,8 +95,8 @@ impl LogReader for Memory {
     }
     async fn log_table(&self, ask: &Ask, search: &LogSearch) -> Result<LogTable, Problem> {
         let lines = self.logs(ask, search).await?.lines;
-        let rows = lines.iter().map(|line| vec![Cell::Number(line.time as f64), Cell::Text(line.message.clone()), Cell::Null]).collect();
-        let columns = ["@timestamp", "@message", "nothing"].map(str::to_owned).to_vec();
+        let rows = lines.iter().map(|line| vec![Cell::Number(line.seq as f64), Cell::Text(line.message.clone()), Cell::Null]).collect();
+        let columns = ["n", "@message", "nothing"].map(str::to_owned).to_vec();
         let at = |line: &Line| LogCursor { time: line.time, seq: line.seq, as_of: 0 };
         let scanned = Scanned { lines: lines.len() as u64, matched: lines.len() as u64, ..Scanned::default() };
         Ok(LogTable { table: Table { columns, rows, exact: true }, lines: lines.iter().map(at).collect(), scanned })

@@ -7,12 +7,10 @@ use crate::ingest::cloudwatch::names::group_name;
 use crate::ingest::xray::api::request_id;
 use crate::store::LogStore;
 use model::port::{Cell, LogOrder, LogSearch, LogTable};
-use model::query::insights::{Command, Expression};
-use model::query::{LogQuery, parse_logs};
+use model::query::parse_logs;
 use model::time::{Nanos, Range, SECOND};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Rows of a query without a limit of its own, and of one answer.
@@ -44,27 +42,44 @@ pub async fn start(logs: &Arc<dyn LogStore>, queries: &Queries, now: Nanos, body
         return Err(Failure::invalid("End time should not be less than start time"));
     }
     let limit = limit(asked.limit, ROWS, 10 * ROWS)?;
+    let query = parse_logs(&text).map_err(|error| Failure::malformed_query(&error.message, error.position))?;
     let ways = [asked.log_group_name.map(|name| vec![name]), asked.log_group_names, asked.log_group_identifiers];
     let mut ways = ways.into_iter().flatten();
-    let (Some(given), None) = (ways.next(), ways.next()) else {
-        return Err(Failure::invalid("Exactly one of logGroupName, logGroupNames and logGroupIdentifiers must be given."));
+    let groups = match (ways.next(), ways.next()) {
+        (Some(given), None) => named(&**logs, &given).await?,
+        (None, None) if !query.groups.is_empty() => sources(&**logs, &query.groups).await?,
+        _ => return Err(Failure::invalid("Exactly one of logGroupName, logGroupNames and logGroupIdentifiers must be given.")),
     };
-    let groups = given.iter().map(|name| group_name(Some(name), "logGroupNames").map(str::to_owned)).collect::<Result<Vec<_>, _>>()?;
-    for group in &groups {
-        check_group(&**logs, group).await.map_err(|failure| missing(failure, group))?;
-    }
-    let query = parse_logs(&text).map_err(|error| Failure::malformed_query(&error.message, error.position))?;
     let seconds = |seconds: i64| seconds.saturating_mul(SECOND);
     let range = Range { start: seconds(start), end: seconds(end.saturating_add(1)) };
-    let sources: Vec<String> = groups.iter().map(|group| format!("\"{group}\"")).collect();
-    let text = format!("SOURCE {} START={} END={} | {text}", sources.join(" "), start.saturating_mul(1000), end.saturating_mul(1000));
-    let asked = Asked { text, groups: groups.clone(), range, moments: moments(&query), created: now };
+    let quoted: Vec<String> = groups.iter().map(|group| format!("\"{group}\"")).collect();
+    let text = format!("SOURCE {} START={} END={} | {text}", quoted.join(" "), start.saturating_mul(1000), end.saturating_mul(1000));
+    let asked = Asked { text, groups: groups.clone(), created: now };
     let search = LogSearch { query, groups, range, order: LogOrder::Newest, limit, cursor: None };
     let id = request_id().to_str().unwrap_or_default().to_owned();
     let id = queries
         .start(logs.clone(), search, asked, id)
         .ok_or_else(|| Failure::new("LimitExceededException", "The maximum number of concurrent queries is reached: 100."))?;
     Ok(json!({"queryId": id}))
+}
+
+/// The groups a request names, which must all be there.
+async fn named(logs: &dyn LogStore, given: &[String]) -> Result<Vec<String>, Failure> {
+    let mut groups = Vec::new();
+    for name in given {
+        let group = group_name(Some(name), "logGroupNames")?;
+        check_group(logs, group).await.map_err(|failure| missing(failure, group))?;
+        groups.push(group.to_owned());
+    }
+    Ok(groups)
+}
+
+/// The groups of a query's `SOURCE`, where a name may end in a star.
+async fn sources(logs: &dyn LogStore, wanted: &[String]) -> Result<Vec<String>, Failure> {
+    let fits = |name: &str| wanted.iter().any(|wanted| wanted.strip_suffix('*').map_or(name == wanted, |prefix| name.starts_with(prefix)));
+    let groups = logs.log_groups().await?.into_iter().map(|group| group.name);
+    let groups: Vec<String> = groups.filter(|name| fits(name)).collect();
+    if groups.is_empty() { Err(Failure::not_found("The SOURCE of the query names no log group that exists.")) } else { Ok(groups) }
 }
 
 /// Of a group that is not there Insights has words of its own.
@@ -78,33 +93,6 @@ fn missing(failure: Failure, group: &str) -> Failure {
          ResourceNotFoundException; Request ID: {}; Proxy: null)",
         id.to_str().unwrap_or_default()
     ))
-}
-
-/// The columns whose numbers are moments, which AWS writes as dates.
-fn moments(query: &LogQuery) -> HashSet<String> {
-    let mut found: HashSet<String> = ["@timestamp", "@ingestionTime"].map(str::to_owned).into();
-    let columns = query.commands.iter().flat_map(|command| match command {
-        Command::Fields(columns) | Command::Display(columns) => columns.iter().chain(&[]),
-        Command::Stats { measures, by } => measures.iter().chain(by),
-        _ => [].iter().chain(&[]),
-    });
-    for column in columns {
-        let is_one = match &column.expression {
-            Expression::Field(name) => found.contains(name),
-            Expression::Call(name, of) => match &name[..] {
-                "bin" | "datefloor" | "dateceil" | "frommillis" => true,
-                "min" | "max" | "earliest" | "latest" | "sortsfirst" | "sortslast" => {
-                    matches!(&of[..], [Expression::Field(name)] if found.contains(name))
-                }
-                _ => false,
-            },
-            _ => false,
-        };
-        if is_one {
-            found.insert(column.name.clone());
-        }
-    }
-    found
 }
 
 #[derive(Deserialize)]
@@ -129,8 +117,7 @@ pub fn results(queries: &Queries, body: &[u8]) -> Result<Value, Failure> {
     let scanned = query.scanned();
     let rows = query.table().map_or(0, |table| table.table.rows.len());
     let shown = from.min(rows)..from.saturating_add(most).min(rows);
-    let results: Vec<Value> =
-        query.table().map_or_else(Vec::new, |table| shown.clone().map(|n| row(table, n, &query.asked.moments)).collect());
+    let results: Vec<Value> = query.table().map_or_else(Vec::new, |table| shown.clone().map(|n| row(table, n)).collect());
     let mut answer = json!({
         "queryLanguage": "CWLI",
         "status": query.status(),
@@ -152,33 +139,22 @@ pub fn results(queries: &Queries, body: &[u8]) -> Result<Value, Failure> {
 }
 
 /// A row as AWS has it: fields that are not there are left out, and a row of one line ends with a pointer to it.
-fn row(table: &LogTable, n: usize, moments: &HashSet<String>) -> Value {
+fn row(table: &LogTable, n: usize) -> Value {
     let cells = table.table.columns.iter().zip(&table.table.rows[n]);
     let field = |name: &str, value: String| json!({"field": name, "value": value});
-    let mut fields: Vec<Value> = cells.filter_map(|(name, cell)| Some(field(name, text_of(cell, moments.contains(name))?))).collect();
+    let mut fields: Vec<Value> = cells.filter_map(|(name, cell)| Some(field(name, text_of(cell)?))).collect();
     if let Some(line) = table.lines.get(n) {
         fields.push(field("@ptr", line.to_string()));
     }
     Value::Array(fields)
 }
 
-fn text_of(cell: &Cell, is_moment: bool) -> Option<String> {
+fn text_of(cell: &Cell) -> Option<String> {
     match cell {
         Cell::Null => None,
         Cell::Text(text) => Some(text.clone()),
-        Cell::Number(number) if is_moment => Some(date(*number)),
         Cell::Number(number) => Some(number.to_string()),
     }
-}
-
-/// `2026-11-22 13:06:48.765`, of milliseconds or, told apart by their size, nanoseconds since the epoch.
-fn date(number: f64) -> String {
-    let nanos = if number.abs() < 1e16 { number * 1e6 } else { number } as Nanos;
-    // A double of today's nanoseconds is off by up to 128.
-    let in_ms = nanos.saturating_add(128).div_euclid(1_000_000) * 1_000_000;
-    let text = model::time::Rfc3339(in_ms).to_string().replace('T', " ");
-    let text = text.trim_end_matches('Z');
-    if text.contains('.') { text.to_owned() } else { format!("{text}.000") }
 }
 
 /// `StopQuery`
@@ -221,19 +197,4 @@ pub fn describe(queries: &Queries, body: &[u8]) -> Result<Value, Failure> {
         })
     });
     Ok(json!({"queries": described.collect::<Vec<_>>()}))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dates() {
-        for number in [1_795_352_808_765.0, 1_795_352_808_765_000_000.0] {
-            assert_eq!(date(number), "2026-11-22 13:06:48.765");
-        }
-        assert_eq!(date(0.0), "1970-01-01 00:00:00.000");
-        assert_eq!(text_of(&Cell::Number(3.0), false).as_deref(), Some("3"));
-        assert_eq!(text_of(&Cell::Number(2.5), false).as_deref(), Some("2.5"));
-    }
 }

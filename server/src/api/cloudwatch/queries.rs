@@ -2,8 +2,8 @@
 
 use crate::store::LogStore;
 use model::port::{Ask, LogSearch, LogTable, Problem, Scanned};
-use model::time::{Nanos, Range};
-use std::collections::{HashSet, VecDeque};
+use model::time::Nanos;
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,9 +21,6 @@ pub struct Asked {
     /// As AWS shows it in a list: `SOURCE "group" START=... END=... | fields @message`.
     pub text: String,
     pub groups: Vec<String>,
-    pub range: Range,
-    /// Columns that are moments.
-    pub moments: HashSet<String>,
     pub created: Nanos,
 }
 
