@@ -158,7 +158,10 @@ impl LogStore for Memory {
         self.groups.lock().unwrap().remove(name).map(drop).ok_or(LogProblem::NoGroup)
     }
     async fn set_log_retention(&self, group: &str, days: Option<u32>) -> Result<(), LogProblem> {
-        self.change(group, |entry| Ok(entry.retention_days = days))
+        self.change(group, |entry| {
+            entry.retention_days = days;
+            Ok(())
+        })
     }
     async fn tag_log_group(&self, group: &str, set: &[(String, String)], remove: &[String]) -> Result<(), LogProblem> {
         self.change(group, |entry| {
