@@ -278,11 +278,14 @@ pub fn answer(status: StatusCode, value: &Value) -> Response<Body> {
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let [a, b, c, d, e] = [8, 4, 4, 4, 12].map(|digits| format!("{:0digits$x}", rand::random::<u64>() & ((1 << (4 * digits)) - 1)));
-    if let Ok(id) = HeaderValue::from_str(&format!("{a}-{b}-{c}-{d}-{e}")) {
-        headers.insert("x-amzn-requestid", id);
-    }
+    headers.insert("x-amzn-requestid", request_id());
     response
+}
+
+/// A new id, as every answer of AWS has one: a UUID.
+pub fn request_id() -> HeaderValue {
+    let [a, b, c, d, e] = [8, 4, 4, 4, 12].map(|digits| format!("{:0digits$x}", rand::random::<u64>() & ((1 << (4 * digits)) - 1)));
+    HeaderValue::from_str(&format!("{a}-{b}-{c}-{d}-{e}")).unwrap_or(HeaderValue::from_static("0"))
 }
 
 #[cfg(test)]

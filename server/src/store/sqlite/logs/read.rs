@@ -541,6 +541,10 @@ impl LogStore for Sqlite {
         self.core.logs.catalog.delete_stream(group, stream, self.core.logs.picture().seq).await
     }
 
+    async fn log_stream_retention(&self, group: &str, stream: &str) -> Result<Option<u32>, LogProblem> {
+        self.core.logs.catalog.retention(group, stream)
+    }
+
     fn log_seq(&self) -> tokio::sync::watch::Receiver<u64> {
         self.core.logs.seq.subscribe()
     }
