@@ -12,13 +12,14 @@ pub mod decode;
 pub mod encode;
 pub mod facet;
 mod keyed;
-mod matcher;
+pub mod matcher;
 pub mod meta;
 pub mod plan;
 mod scan;
 pub mod stats;
 mod summary;
 mod value;
+pub mod word;
 
 pub use bitmap::Bitmap;
 pub use decode::{span_ids, spans, spans_of_trace, summaries, traces};
