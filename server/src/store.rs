@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub mod block;
+pub mod insights;
 pub mod logs;
 mod merge;
 pub mod sqlite;
