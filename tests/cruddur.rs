@@ -123,7 +123,7 @@ async fn a_service_that_x_ray_names_after_its_host_is_joined() {
     send(&clew, &both).await;
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
     let page = async |path: &str| reqwest::get(clew.url(path)).await.expect("an answer").text().await.expect("a page");
-    // Subsegments that were sent on their own are of no service.
+    // Blocks name a service until they are folded, though none of their spans is of it any more.
     let services = async || -> Vec<String> {
         let all = clew.json("/api/services").await["services"].clone();
         all.as_array()
