@@ -57,6 +57,8 @@ async fn over_xray_datagrams() {
     let clew = Clew::start();
     let drive = send(&clew, &[("CRUDDUR_TELEMETRY", "xray"), ("AWS_XRAY_DAEMON_ADDRESS", clew.xray())]).await;
     xray::check(&xray::stored(&clew, &drive).await, &drive);
+    let nobodys = clew.json("/api/stats?q=service:unknown_service%20%7C%20stats%20count()").await;
+    assert_eq!(nobodys["rows"], json!([[0.0]]), "searches know whose they are, too");
 }
 
 /// The SDK asks what to record, and is told to record all.

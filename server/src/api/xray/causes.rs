@@ -5,7 +5,7 @@ use super::record::{self, is_call, without_nulls};
 use super::view::{View, What, seconds};
 use model::span::{Span, exception};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// A record takes part in a cause of response time if it took at least this share of the one around it.
 const MOST: f64 = 0.5;
@@ -77,7 +77,9 @@ pub fn causes<'a>(view: &View<'a>, why: Why) -> Vec<Cause<'a>> {
     };
     // Of a thousand calls that failed alike one says it.
     let mut said = BTreeSet::new();
-    let causes = paths.iter().map(|path| Cause::of(view, why, path));
+    let inferred = view.nodes.iter().enumerate().filter(|(_, node)| node.what == What::Inferred);
+    let called: HashMap<usize, usize> = inferred.map(|(at, node)| (node.records[0], at)).collect();
+    let causes = paths.iter().map(|path| Cause::of(view, why, path, &called));
     causes.filter(|cause| said.insert(cause.json(view).to_string())).collect()
 }
 
@@ -86,7 +88,8 @@ fn share(span: &Span, of: &Span) -> Option<f64> {
 }
 
 impl<'a> Cause<'a> {
-    fn of(view: &View<'a>, why: Why, path: &[usize]) -> Cause<'a> {
+    /// `called` has what was inferred from a record.
+    fn of(view: &View<'a>, why: Why, path: &[usize], called: &HashMap<usize, usize>) -> Cause<'a> {
         let mut services: Vec<Service<'a>> = Vec::new();
         for at in path {
             let (node, span) = (view.records[*at].node, &view.trace.spans[*at]);
@@ -95,10 +98,8 @@ impl<'a> Cause<'a> {
                 None => services.push(Service { node, entities: vec![span] }),
             }
         }
-        let last = path.last().map(|at| &view.trace.spans[*at]);
-        let called =
-            view.nodes.iter().position(|node| node.what == What::Inferred && last.is_some_and(|last| std::ptr::eq(node.span, last)));
-        services.extend(called.map(|node| Service { node, entities: vec![view.nodes[node].span] }));
+        let called = path.last().and_then(|last| called.get(last));
+        services.extend(called.map(|node| Service { node: *node, entities: vec![view.nodes[*node].span] }));
         let top = view.root().map(|root| root.records[0]);
         Cause { why, services, impacts_client: top.is_some() && top == path.first().copied() }
     }

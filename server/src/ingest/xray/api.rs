@@ -139,7 +139,10 @@ pub async fn call(ingest: &Ingest, operation: Operation, request: Request<Body>)
     match perform(ingest, operation, &parts, body).await {
         Ok(value) => answer(StatusCode::OK, &value),
         Err(failure) => {
-            note(ingest, &failure, operation, &parts.headers).await;
+            // Of the others nothing is missing on Sources.
+            if !matches!(operation, Operation::Account(_)) {
+                note(ingest, &failure, operation, &parts.headers).await;
+            }
             error(&failure)
         }
     }

@@ -266,17 +266,22 @@ fn place(spans: &[Span], placing: &FxHashSet<TraceId>, present: &mut FxHashMap<I
     for span in spans.iter().filter(|span| placing.contains(&span.trace_id)) {
         newest.insert(span.trace_id, span.envelope.seq);
     }
-    for (trace, seq) in newest {
-        let of_trace = present.values().filter(|present| present.span.trace_id == trace);
-        let owners = model::trace::owners(of_trace.map(|present| &*present.span));
-        for (id, owner) in owners {
-            let Some(present) = present.get_mut(&(trace, id, Family::Xray)).filter(|present| present.span.service() != owner.service)
-            else {
-                continue;
-            };
+    let mut traces: FxHashMap<TraceId, Vec<&Span>> = FxHashMap::default();
+    for span in present.values().map(|present| &*present.span).filter(|span| newest.contains_key(&span.trace_id)) {
+        traces.entry(span.trace_id).or_default().push(span);
+    }
+    let owners = |(trace, spans): (TraceId, Vec<&Span>)| {
+        let owners = model::trace::owners(spans.into_iter()).into_iter();
+        owners.map(move |(id, owner)| ((trace, id, Family::Xray), owner))
+    };
+    let owners: Vec<(Identity, Arc<Origin>)> = traces.into_iter().flat_map(owners).collect();
+    for (identity, owner) in owners {
+        if let Some(present) = present.get_mut(&identity)
+            && present.span.service() != owner.service
+        {
             let span = present.span.to_mut();
             span.origin = Arc::new(Origin { service: owner.service.clone(), ..Origin::default() });
-            (span.envelope.seq, present.merged) = (seq, true);
+            (span.envelope.seq, present.merged) = (newest[&span.trace_id], true);
         }
     }
 }
