@@ -48,8 +48,16 @@ pub struct Batch {
     pub identity: Option<u128>,
     /// Records that are not stored because the sender got them wrong.
     pub rejected: Vec<Rejected>,
-    /// Records that are fine but that this version does not keep: `("logs", "not kept yet", 12)` as (signal, reason, count).
+    /// Records that are fine but that this version does not keep: `("metrics", "not kept yet", 12)` as (signal, reason, count).
     pub dropped: Vec<(Signal, &'static str, u64)>,
+}
+
+impl Batch {
+    /// What its records are: a request holds one signal.
+    pub fn signal(&self) -> Signal {
+        let lines = if self.logs.is_empty() { None } else { Some(Signal::Logs) };
+        lines.or_else(|| self.rejected.first().filter(|_| self.spans.is_empty()).map(|record| record.signal)).unwrap_or(Signal::Traces)
+    }
 }
 
 /// One record that could not be stored.
@@ -132,8 +140,8 @@ impl Ingest {
         for record in &batch.rejected {
             *rejected.entry(record.reason).or_default() += 1;
         }
-        let dropped = batch.dropped.clone();
-        let received = (batch.spans.len() + batch.rejected.len()) as u64;
+        let (signal, dropped) = (batch.signal().as_str(), batch.dropped.clone());
+        let received = (batch.spans.len() + batch.logs.len() + batch.rejected.len()) as u64;
         if received == 0 && dropped.is_empty() {
             return Ok(rejected);
         }
@@ -141,11 +149,10 @@ impl Ingest {
         for (reason, count) in late {
             *rejected.entry(reason).or_default() += count;
         }
-        let traces = Signal::Traces.as_str();
-        self.meter.add(Count::Received, source, traces, "", received);
-        self.meter.add(Count::Stored, source, traces, "", stored);
+        self.meter.add(Count::Received, source, signal, "", received);
+        self.meter.add(Count::Stored, source, signal, "", stored);
         for (reason, count) in &rejected {
-            self.meter.add(Count::Rejected, source, traces, reason, *count);
+            self.meter.add(Count::Rejected, source, signal, reason, *count);
         }
         for (signal, reason, count) in dropped {
             self.meter.add(Count::Received, source, signal.as_str(), "", count);

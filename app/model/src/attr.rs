@@ -62,6 +62,8 @@ impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Value::Str(text) => f.write_str(text),
+            Value::Bytes(bytes) => write_hex(bytes, f),
+            Value::Float(float) => write!(f, "{float}"),
             other => other.write_json(f),
         }
     }
@@ -72,9 +74,15 @@ impl Value {
         match self {
             Value::Str(text) => write_json_text(text, f),
             Value::Int(int) => write!(f, "{int}"),
-            Value::Float(float) => write!(f, "{float}"),
+            Value::Float(float) if float.is_finite() => write!(f, "{float}"),
+            // As protobuf's JSON has them.
+            Value::Float(float) => write!(f, "\"{float}\""),
             Value::Bool(truth) => write!(f, "{truth}"),
-            Value::Bytes(bytes) => bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}")),
+            Value::Bytes(bytes) => {
+                f.write_str("\"")?;
+                write_hex(bytes, f)?;
+                f.write_str("\"")
+            }
             Value::List(items) => {
                 f.write_str("[")?;
                 for (n, item) in items.iter().enumerate() {
@@ -100,6 +108,10 @@ impl Value {
             Value::Empty => f.write_str("null"),
         }
     }
+}
+
+fn write_hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
 }
 
 fn write_json_text(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -213,5 +225,9 @@ mod tests {
         assert_eq!(value.to_string(), text);
         assert_eq!(Value::Str("bare".into()).to_string(), "bare");
         assert_eq!(Value::Bytes(vec![0, 255]).to_string(), "00ff");
+        assert_eq!(Value::Float(f64::NAN).to_string(), "NaN");
+        // Within a list or map everything is JSON.
+        let odd = Value::List(vec![Value::Bytes(vec![0, 255]), Value::Float(f64::NAN), Value::Float(f64::NEG_INFINITY), Value::Float(1.0)]);
+        assert_eq!(odd.to_string(), r#"["00ff","NaN","-inf",1]"#);
     }
 }
