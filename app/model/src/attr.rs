@@ -93,18 +93,7 @@ impl Value {
                 }
                 f.write_str("]")
             }
-            Value::Map(entries) => {
-                f.write_str("{")?;
-                for (n, (key, value)) in entries.iter().enumerate() {
-                    if n > 0 {
-                        f.write_str(",")?;
-                    }
-                    write_json_text(key, f)?;
-                    f.write_str(":")?;
-                    value.write_json(f)?;
-                }
-                f.write_str("}")
-            }
+            Value::Map(entries) => write!(f, "{}", Json(entries)),
             Value::Empty => f.write_str("null"),
         }
     }
@@ -116,18 +105,39 @@ fn write_hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
 
 fn write_json_text(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.write_str("\"")?;
-    for c in text.chars() {
-        match c {
-            '"' => f.write_str("\\\"")?,
-            '\\' => f.write_str("\\\\")?,
-            '\n' => f.write_str("\\n")?,
-            '\r' => f.write_str("\\r")?,
-            '\t' => f.write_str("\\t")?,
-            c if (c as u32) < 0x20 => write!(f, "\\u{:04x}", c as u32)?,
-            c => write!(f, "{c}")?,
+    let mut from = 0;
+    for (at, byte) in text.bytes().enumerate().filter(|(_, byte)| *byte < 0x20 || matches!(byte, b'"' | b'\\')) {
+        f.write_str(&text[from..at])?;
+        match byte {
+            b'"' => f.write_str("\\\"")?,
+            b'\\' => f.write_str("\\\\")?,
+            b'\n' => f.write_str("\\n")?,
+            b'\r' => f.write_str("\\r")?,
+            b'\t' => f.write_str("\\t")?,
+            _ => write!(f, "\\u{byte:04x}")?,
         }
+        from = at + 1;
     }
+    f.write_str(&text[from..])?;
     f.write_str("\"")
+}
+
+/// Attributes as a JSON object.
+pub struct Json<'a>(pub &'a [(String, Value)]);
+
+impl fmt::Display for Json<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("{")?;
+        for (n, (key, value)) in self.0.iter().enumerate() {
+            if n > 0 {
+                f.write_str(",")?;
+            }
+            write_json_text(key, f)?;
+            f.write_str(":")?;
+            value.write_json(f)?;
+        }
+        f.write_str("}")
+    }
 }
 
 impl Serialize for Value {
@@ -219,7 +229,7 @@ mod tests {
 
     #[test]
     fn json_goes_both_ways() {
-        let text = r#"{"a":"x\n","b":[1,2.5,true,null],"c":{"d":-7}}"#;
+        let text = r#"{"a":"é\u0001x\n\"\\","b":[1,2.5,true,null],"c":{"d":-7}}"#;
         let value: Value = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&value).unwrap(), text);
         assert_eq!(value.to_string(), text);
