@@ -20,7 +20,9 @@ use std::time::Duration;
 #[derive(Default)]
 pub struct Recorder {
     pub spans: Mutex<Vec<Span>>,
-    pub logs: Mutex<Vec<Line>>,
+    pub lines: Mutex<Vec<Line>>,
+    /// Of the last request with lines.
+    pub identity: Mutex<Option<u128>>,
     pub rejected: Mutex<Vec<Rejected>>,
     pub dropped: Mutex<Vec<(Signal, &'static str, u64)>>,
     /// What the next calls are refused with.
@@ -40,6 +42,11 @@ impl Recorder {
         std::mem::take(&mut self.spans.lock().unwrap())
     }
 
+    /// The lines so far, which are forgotten.
+    pub fn take_lines(&self) -> Vec<Line> {
+        std::mem::take(&mut self.lines.lock().unwrap())
+    }
+
     /// The rejected records so far, which are forgotten.
     pub fn take_rejected(&self) -> Vec<Rejected> {
         std::mem::take(&mut self.rejected.lock().unwrap())
@@ -55,7 +62,10 @@ impl Store for Recorder {
             return Err(refused);
         }
         let (stored, lines) = (batch.spans.len() as u64, batch.logs.len() as u64);
-        self.logs.lock().unwrap().extend(batch.logs);
+        if !batch.logs.is_empty() {
+            *self.identity.lock().unwrap() = batch.identity;
+        }
+        self.lines.lock().unwrap().extend(batch.logs);
         self.spans.lock().unwrap().extend(batch.spans);
         self.rejected.lock().unwrap().extend(batch.rejected);
         self.dropped.lock().unwrap().extend(batch.dropped);

@@ -3,6 +3,7 @@
 mod captures;
 mod leniency;
 mod limits;
+mod logs;
 mod mutations;
 mod server_on_sockets;
 mod transport;

@@ -49,7 +49,7 @@ pub struct Batch {
     pub identity: Option<u128>,
     /// Records that are not stored because the sender got them wrong.
     pub rejected: Vec<Rejected>,
-    /// Records that are fine but that this version does not keep: `("logs", "not kept yet", 12)` as (signal, reason, count).
+    /// Records that are fine but that this version does not keep: `("metrics", "not kept yet", 12)` as (signal, reason, count).
     pub dropped: Vec<(Signal, &'static str, u64)>,
 }
 
@@ -57,6 +57,12 @@ impl Batch {
     /// Records to be stored.
     pub fn records(&self) -> usize {
         self.spans.len() + self.logs.len()
+    }
+
+    /// What its records are: a request holds one signal.
+    pub fn signal(&self) -> Signal {
+        let lines = if self.logs.is_empty() { None } else { Some(Signal::Logs) };
+        lines.or_else(|| self.rejected.first().filter(|_| self.spans.is_empty()).map(|record| record.signal)).unwrap_or(Signal::Traces)
     }
 }
 
@@ -141,10 +147,7 @@ impl Ingest {
         for record in &batch.rejected {
             *rejected.entry(record.reason).or_default() += 1;
         }
-        let dropped = batch.dropped.clone();
-        // A request is of one signal.
-        let of_logs = !batch.logs.is_empty() || batch.rejected.first().is_some_and(|record| record.signal == Signal::Logs);
-        let signal = if of_logs { Signal::Logs } else { Signal::Traces }.as_str();
+        let (signal, dropped) = (batch.signal().as_str(), batch.dropped.clone());
         let received = (batch.spans.len() + batch.logs.len() + batch.rejected.len()) as u64;
         if received == 0 && dropped.is_empty() {
             return Ok(rejected);

@@ -33,7 +33,7 @@ impl Memory {
     fn lines(&self) -> Vec<Line> {
         let groups = self.groups.lock().unwrap();
         let there = |line: &Line| groups.get(&*line.origin.group).is_some_and(|group| group.streams.contains_key(&*line.origin.stream));
-        let lines = self.recorder.logs.lock().unwrap();
+        let lines = self.recorder.lines.lock().unwrap();
         let numbered = lines.iter().zip(1..).map(|(line, seq)| Line { seq, ..line.clone() });
         numbered.filter(there).collect()
     }
@@ -66,7 +66,7 @@ impl LogReader for Memory {
     async fn logs(&self, ask: &Ask, search: &LogSearch) -> Result<LogPage, Problem> {
         let test = search.query.filter_pattern.as_ref().map(|pattern| PatternTest::new(pattern).unwrap());
         let mut lines = self.lines();
-        let as_of = ask.as_of.unwrap_or(self.recorder.logs.lock().unwrap().len() as u64);
+        let as_of = ask.as_of.unwrap_or(self.recorder.lines.lock().unwrap().len() as u64);
         lines.retain(|line| {
             line.seq <= as_of
                 && search.groups.iter().any(|group| **group == *line.origin.group)

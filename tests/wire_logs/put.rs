@@ -56,7 +56,7 @@ async fn lines_older_than_their_group_keeps_are_named() {
         rejected.iter().map(|record| (record.reason, &*record.sample)).collect::<Vec<_>>(),
         [("older than its log group keeps", "old"); 2]
     );
-    assert_eq!(bed.store.logs.lock().unwrap().iter().map(|line| &*line.message).collect::<Vec<_>>(), ["new"]);
+    assert_eq!(bed.store.lines.lock().unwrap().iter().map(|line| &*line.message).collect::<Vec<_>>(), ["new"]);
     done(&bed, "DeleteRetentionPolicy", json!({"logGroupName": "g"})).await;
     assert!(put(&bed, "s", &[(now - two_days, "old")]).await.get("rejectedLogEventsInfo").is_none());
 }
@@ -86,7 +86,7 @@ async fn bodies_are_read_as_agents_send_them() {
         let request = post("/any/prefix/", &[target, ("content-encoding", "gzip")], gzip.clone());
         assert_eq!(answer(router, request).await.status, 200);
     }
-    assert_eq!(bed.store.logs.lock().unwrap().len(), 3);
+    assert_eq!(bed.store.lines.lock().unwrap().len(), 3);
     let broken = answer(bed.pages(), post("/", &[target, ("content-encoding", "gzip")], "no gzip")).await;
     assert_eq!((broken.status.as_u16(), error_of(&broken).0), (400, "SerializationException".into()));
     let reasons: Vec<_> = bed.store.take_rejected().iter().map(|record| record.reason).collect();

@@ -63,7 +63,7 @@ pub fn environment(to: &Endpoints) -> Block {
         "export OTEL_SERVICE_NAME=my-service\n\
          export OTEL_EXPORTER_OTLP_ENDPOINT={}\n\
          export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\n\
-         export OTEL_TRACES_EXPORTER=otlp OTEL_METRICS_EXPORTER=none OTEL_LOGS_EXPORTER=none",
+         export OTEL_TRACES_EXPORTER=otlp OTEL_LOGS_EXPORTER=otlp OTEL_METRICS_EXPORTER=none",
         to.otlp_http
     );
     Block {
@@ -89,7 +89,7 @@ pub fn blocks(to: &Endpoints) -> Vec<Block> {
                  OTEL_SERVICE_NAME=my-service \\\n\
                  OTEL_EXPORTER_OTLP_ENDPOINT={http} \\\n\
                  OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf \\\n\
-                 OTEL_METRICS_EXPORTER=none OTEL_LOGS_EXPORTER=none \\\n\
+                 OTEL_LOGS_EXPORTER=otlp OTEL_METRICS_EXPORTER=none \\\n\
                  opentelemetry-instrument flask run"
             ),
         },
@@ -102,7 +102,7 @@ pub fn blocks(to: &Endpoints) -> Vec<Block> {
                  OTEL_SERVICE_NAME=my-service \\\n\
                  OTEL_EXPORTER_OTLP_ENDPOINT={http} \\\n\
                  OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf \\\n\
-                 OTEL_METRICS_EXPORTER=none OTEL_LOGS_EXPORTER=none \\\n\
+                 OTEL_LOGS_EXPORTER=otlp OTEL_METRICS_EXPORTER=none \\\n\
                  NODE_OPTIONS='--require @opentelemetry/auto-instrumentations-node/register' \\\n\
                  node app.js"
             ),

@@ -93,7 +93,7 @@ fn lines_of(arrival: &Arrival, request: Request) -> Result<Lines, Failure> {
         let facts = Facts::of(&message);
         let severity_sent = facts.severity();
         let (severity, trace) = (facts.repaired(severity_sent), facts.trace());
-        scrub::clean_name(&mut message);
+        scrub::clean_message(&mut message);
         Line {
             seq: 0,
             time: event.timestamp.saturating_mul(NANOS_PER_MS),

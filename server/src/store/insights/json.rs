@@ -19,7 +19,7 @@ impl Paths {
         self.0.push(path.into());
     }
 
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.0.len()
     }
 
