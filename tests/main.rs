@@ -9,6 +9,7 @@ mod pages;
 mod recorder;
 mod reference;
 mod tidy;
+mod wire_logs;
 mod wire_otlp;
 mod wire_xray;
 mod xray;

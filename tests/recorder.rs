@@ -1,6 +1,7 @@
 //! A store that keeps nothing but what it was given, for tests of the way in.
 
 use async_trait::async_trait;
+use model::alias::Aliases;
 use model::id::TraceId;
 use model::log::{Group, Line, Stream};
 use model::port::*;
@@ -19,6 +20,7 @@ use std::time::Duration;
 #[derive(Default)]
 pub struct Recorder {
     pub spans: Mutex<Vec<Span>>,
+    pub logs: Mutex<Vec<Line>>,
     pub rejected: Mutex<Vec<Rejected>>,
     pub dropped: Mutex<Vec<(Signal, &'static str, u64)>>,
     /// What the next calls are refused with.
@@ -52,15 +54,20 @@ impl Store for Recorder {
         if let Some(refused) = *self.refuse.lock().unwrap() {
             return Err(refused);
         }
-        let stored = batch.spans.len() as u64;
+        let (stored, lines) = (batch.spans.len() as u64, batch.logs.len() as u64);
+        self.logs.lock().unwrap().extend(batch.logs);
         self.spans.lock().unwrap().extend(batch.spans);
         self.rejected.lock().unwrap().extend(batch.rejected);
         self.dropped.lock().unwrap().extend(batch.dropped);
-        Ok(Accepted { stored, rejected: Vec::new() })
+        Ok(Accepted { stored, lines, rejected: Vec::new() })
     }
 
     async fn remove_dataset(&self, _: &str) -> Result<u64, Problem> {
         Ok(0)
+    }
+
+    async fn set_aliases(&self, _: Aliases) -> Result<(), Problem> {
+        Ok(())
     }
 
     fn metrics(&self, to: &mut String) {
@@ -116,6 +123,9 @@ impl Reader for Recorder {
             spans: 0,
             has_demo: false,
         })
+    }
+    fn aliases(&self) -> Arc<Aliases> {
+        Arc::default()
     }
     fn now(&self) -> Nanos {
         0
@@ -179,6 +189,9 @@ impl LogStore for Recorder {
     }
     async fn delete_log_stream(&self, _: &str, _: &str) -> Result<(), LogProblem> {
         no_catalog()
+    }
+    async fn log_stream_retention(&self, _: &str, _: &str) -> Result<Option<u32>, LogProblem> {
+        no_catalog().map(|()| None)
     }
     fn log_seq(&self) -> tokio::sync::watch::Receiver<u64> {
         tokio::sync::watch::channel(0).1

@@ -8,6 +8,7 @@ mod server_on_sockets;
 mod transport;
 
 use crate::recorder::Recorder;
+use crate::wire_logs::memory::Memory;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -41,7 +42,9 @@ impl Bed {
         let mut own = Own::default();
         own.listen("127.0.0.1", "127.0.0.1:4318".parse().unwrap(), true);
         let hosts = Arc::new(Hosts::new("127.0.0.1:3000".parse().unwrap(), "127.0.0.1", &[]));
-        let state = AppState { store: store.clone(), logs: store.clone(), ingest: Arc::new(Ingest::new(store.clone(), keys, own)), hosts };
+        let ingest = Arc::new(Ingest::new(store.clone(), keys, own));
+        let logs = Arc::new(Memory::over(store.clone()));
+        let state = AppState { store: store.clone(), logs, ingest, hosts, queries: Arc::default() };
         Bed { store, state }
     }
 

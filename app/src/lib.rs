@@ -15,6 +15,7 @@ use leptos::prelude::*;
 use leptos_meta::{MetaTags, provide_meta_context};
 use leptos_router::components::{Route, Router, Routes};
 use leptos_router::{ParamSegment, SsrMode, StaticSegment};
+use pages::aliases::AliasesPage;
 use pages::api_docs::ApiDocsPage;
 use pages::not_found::NotFoundPage;
 use pages::overview::OverviewPage;
@@ -120,6 +121,7 @@ pub fn App() -> impl IntoView {
                 <Route path=(StaticSegment("t"), ParamSegment("id")) view=TracePage ssr=SsrMode::Async/>
                 <Route path=StaticSegment("sources") view=SourcesPage ssr=SsrMode::Async/>
                 <Route path=StaticSegment("sampling") view=SamplingPage ssr=SsrMode::Async/>
+                <Route path=StaticSegment("aliases") view=AliasesPage ssr=SsrMode::Async/>
                 <Route path=StaticSegment("api") view=ApiDocsPage ssr=SsrMode::Async/>
             </Routes>
         </Router>

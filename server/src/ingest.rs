@@ -3,6 +3,8 @@
 
 pub mod attrs;
 pub mod body;
+pub mod cloudwatch;
+pub mod lines;
 pub mod otlp;
 pub mod own;
 pub mod scrub;
@@ -51,6 +53,13 @@ pub struct Batch {
     pub dropped: Vec<(Signal, &'static str, u64)>,
 }
 
+impl Batch {
+    /// Records to be stored.
+    pub fn records(&self) -> usize {
+        self.spans.len() + self.logs.len()
+    }
+}
+
 /// One record that could not be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
@@ -89,11 +98,12 @@ pub struct Source {
 }
 
 /// Every way in. A new source is a row here and a file in `ingest/`.
-pub const SOURCES: [Source; 4] = [
+pub const SOURCES: [Source; 5] = [
     Source { name: "otlp_http", title: "OpenTelemetry over HTTP" },
     Source { name: "otlp_grpc", title: "OpenTelemetry over gRPC" },
     Source { name: "xray_udp", title: "AWS X-Ray SDKs, as their daemon" },
     Source { name: "xray_api", title: "AWS X-Ray API" },
+    Source { name: cloudwatch::SOURCE, title: "CloudWatch Logs API" },
 ];
 
 /// How long a request with logs is remembered.
@@ -132,19 +142,21 @@ impl Ingest {
             *rejected.entry(record.reason).or_default() += 1;
         }
         let dropped = batch.dropped.clone();
-        let received = (batch.spans.len() + batch.rejected.len()) as u64;
+        // A request is of one signal.
+        let of_logs = !batch.logs.is_empty() || batch.rejected.first().is_some_and(|record| record.signal == Signal::Logs);
+        let signal = if of_logs { Signal::Logs } else { Signal::Traces }.as_str();
+        let received = (batch.spans.len() + batch.logs.len() + batch.rejected.len()) as u64;
         if received == 0 && dropped.is_empty() {
             return Ok(rejected);
         }
-        let Accepted { stored, rejected: late } = self.store.accept(source, batch, patience).await?;
+        let Accepted { stored, lines, rejected: late } = self.store.accept(source, batch, patience).await?;
         for (reason, count) in late {
             *rejected.entry(reason).or_default() += count;
         }
-        let traces = Signal::Traces.as_str();
-        self.meter.add(Count::Received, source, traces, "", received);
-        self.meter.add(Count::Stored, source, traces, "", stored);
+        self.meter.add(Count::Received, source, signal, "", received);
+        self.meter.add(Count::Stored, source, signal, "", stored + lines);
         for (reason, count) in &rejected {
-            self.meter.add(Count::Rejected, source, traces, reason, *count);
+            self.meter.add(Count::Rejected, source, signal, reason, *count);
         }
         for (signal, reason, count) in dropped {
             self.meter.add(Count::Received, source, signal.as_str(), "", count);

@@ -123,7 +123,7 @@ where
     let data = config.data.clone();
     let (store, logs) = open(config, listeners, warnings).await?;
     let ingest = Arc::new(Ingest::new(store.clone(), keys, own).with_rules_in(&data));
-    let state = AppState { store: store.clone(), logs, ingest: ingest.clone(), hosts };
+    let state = AppState { store: store.clone(), logs, ingest: ingest.clone(), hosts, queries: Arc::default() };
     let (stop, stopped) = watch::channel(false);
     let mut listeners = JoinSet::new();
     listeners.spawn(listen::serve(bound.http, http::page_port(state.clone()), stopped.clone()));

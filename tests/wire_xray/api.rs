@@ -77,6 +77,9 @@ async fn every_recorded_operation_is_answered() {
         "/SamplingStatisticSummaries",
         "/SamplingTargets",
         "/EncryptionConfig",
+        "/GetGroup",
+        "/InsightSummaries",
+        "/GetTraceSegmentDestination",
     ];
     let mut answered = 0;
     for capture in Capture::all("api", 21) {
@@ -118,6 +121,35 @@ async fn bad_documents_are_named_and_cost_the_good_ones_nothing() {
     assert_eq!((all_bad.status.as_u16(), all_bad.json()["UnprocessedTraceSegments"].as_array().unwrap().len()), (200, 1));
 }
 
+/// There is one group and no insight, and who asks for another or to change that is told so.
+#[tokio::test]
+async fn what_an_account_has_besides_traces() {
+    let bed = Bed::new();
+    for (path, body, field) in [
+        ("/Groups", json!({}), "Groups"),
+        ("/GetGroup", json!({"GroupName": "Default"}), "Group"),
+        ("/InsightSummaries", json!({"StartTime": 1, "EndTime": 2, "GroupName": "Default"}), "InsightSummaries"),
+        ("/GetIndexingRules", json!({}), "IndexingRules"),
+        ("/ListResourcePolicies", json!({}), "ResourcePolicies"),
+        ("/ListTagsForResource", json!({"ResourceARN": "arn:x"}), "Tags"),
+    ] {
+        let answer = call(&bed, path, body).await;
+        assert_in_dialect(&answer, path);
+        assert!(answer.status == 200 && !answer.json()[field].is_null(), "{path}: {}", answer.json());
+    }
+    for (path, body) in [
+        ("/GetGroup", json!({"GroupName": "mine"})),
+        ("/CreateGroup", json!({"GroupName": "mine", "FilterExpression": "fault"})),
+        ("/UpdateGroup", json!({"GroupName": "Default"})),
+        ("/DeleteGroup", json!({"GroupName": "Default"})),
+        ("/Insight", json!({"InsightId": "12345678-1234-1234-1234-123456789012"})),
+    ] {
+        let answer = call(&bed, path, body).await;
+        assert_in_dialect(&answer, path);
+        assert_eq!((answer.status.as_u16(), answer.header("x-amzn-errortype")), (400, "InvalidRequestException"), "{path}");
+    }
+}
+
 #[tokio::test]
 async fn errors_are_aws() {
     let bed = Bed::new();
@@ -128,7 +160,7 @@ async fn errors_are_aws() {
         assert_eq!(kind(&answer), (400, "InvalidRequestException".into()), "{body}");
     }
     for (method, path) in
-        [(Method::POST, "/CreateGroup"), (Method::GET, "/"), (Method::PUT, "/TraceSegments"), (Method::POST, "/tracesegments")]
+        [(Method::POST, "/PutEncryptionConfig"), (Method::GET, "/"), (Method::PUT, "/TraceSegments"), (Method::POST, "/tracesegments")]
     {
         let request = Request::builder().method(&method).uri(path).body("{}".into()).unwrap();
         let answer = answer(bed.xray(), request).await;
@@ -144,10 +176,35 @@ async fn errors_are_aws() {
     let bed = Bed::with_keys(Keys::parse("backend = k1").unwrap());
     let refused = call(&bed, "/TraceSegments", segment.clone()).await;
     assert_in_dialect(&refused, "no key");
-    assert_eq!(kind(&refused), (403, "UnrecognizedClientException".into()));
+    assert_eq!(kind(&refused), (403, "MissingAuthenticationTokenException".into()));
     let request = post("/TraceSegments", &[("api-key", "k1")], segment.to_string());
     assert_eq!(answer(bed.xray(), request).await.status, 200);
     assert_eq!(&*bed.store.take()[0].envelope.key, "backend");
+}
+
+/// The recordings are signed by boto3 with AWS's example pair.
+#[tokio::test]
+async fn signed_requests_need_a_pair_of_the_key_file() {
+    let capture = &Capture::all("api", 21)[0];
+    let pair = "app = AKIDEXAMPLE:wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+    for (file, expected) in [
+        (pair.to_owned(), None),
+        (pair.replace("app = AKID", "app = AKIA"), Some("UnrecognizedClientException")),
+        (pair.replace("wJalr", "wjalr"), Some("InvalidSignatureException")),
+        (format!("app = AKIDEXAMPLE:old\n{pair}"), None),
+    ] {
+        let bed = Bed::with_keys(Keys::parse(&file).unwrap());
+        let answer = replay(bed.xray(), capture).await;
+        assert_in_dialect(&answer, &file);
+        let spans = bed.store.take();
+        match expected {
+            None => assert_eq!((answer.status.as_u16(), &*spans[0].envelope.key), (200, "app"), "{file}"),
+            Some(kind) => {
+                assert_eq!((answer.status.as_u16(), answer.header("x-amzn-errortype")), (403, kind), "{file}");
+                assert!(spans.is_empty());
+            }
+        }
+    }
 }
 
 /// `/traces` is a page of ours, `/Traces` an operation of AWS's; an endpoint may have a path of its own.

@@ -6,15 +6,20 @@
 pub mod id;
 pub mod time;
 
+pub mod address;
 pub mod attr;
+pub mod call;
 pub mod log;
+pub mod segments;
 pub mod span;
 pub mod trace;
 
 pub mod columns;
 pub mod waterfall;
 
+pub mod alias;
 pub mod query;
+pub mod request;
 pub mod sampling;
 pub mod semconv;
 

@@ -63,6 +63,27 @@ impl Family {
         if source.starts_with("xray") { Family::Xray } else { Family::Otel }
     }
 
+    /// As addresses and parameters write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Family::Otel => "otel",
+            Family::Xray => "xray",
+        }
+    }
+
+    /// Reads what [`Family::as_str`] wrote.
+    pub fn named(text: &str) -> Option<Family> {
+        [Family::Otel, Family::Xray].into_iter().find(|family| family.as_str() == text)
+    }
+
+    /// As people call it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Family::Otel => "OpenTelemetry",
+            Family::Xray => "X-Ray",
+        }
+    }
+
     /// The other one.
     pub fn other(self) -> Family {
         match self {
@@ -218,9 +239,15 @@ impl Span {
         self.family() == Family::Xray && crate::attr::get(&self.attributes, "aws.xray.in_progress") == Some(&Value::Bool(true))
     }
 
-    /// Whether it is a subsegment sent on its own, which does not say whose it is: its service is that of the segment around it.
+    /// Whether it is a subsegment of X-Ray that was sent on its own, which does not say whose it is: its resource is empty, and its
+    /// service that of the segment around it, as soon as that is known.
     pub fn is_adrift(&self) -> bool {
-        self.service() == UNKNOWN_SERVICE && self.family() == Family::Xray
+        self.family() == Family::Xray && self.origin.resource.is_empty()
+    }
+
+    /// Whether it is one of those, and whose it is is not known yet.
+    pub fn is_nobodys(&self) -> bool {
+        self.is_adrift() && self.service() == UNKNOWN_SERVICE
     }
 
     /// Attribute of the span, else of the resource, else of the scope.
