@@ -18,7 +18,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 impl Sqlite {
-    fn log_scan(&self, ask: &Ask, search: &LogSearch) -> Result<Scan, Problem> {
+    pub(super) fn log_scan(&self, ask: &Ask, search: &LogSearch) -> Result<Scan, Problem> {
         let core = &self.core;
         let picture = core.logs.picture();
         let cursor = search.cursor.map(|cursor| cursor.as_of).filter(|seq| *seq > 0);
