@@ -1,7 +1,7 @@
 //! Pipelines over lines: the store finds the lines, the pipeline makes a table of them.
 
 use super::scan::Found;
-use crate::store::insights::pipeline::Pipeline;
+use crate::store::insights::Pipeline;
 use crate::store::logs::test::line_ref;
 use crate::store::sqlite::Sqlite;
 use model::port::{Ask, LogOrder, LogReader, LogSearch, LogTable, Problem};
