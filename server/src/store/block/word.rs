@@ -41,12 +41,12 @@ impl WordMatcher {
     /// As [`Word::found_in`], without allocating.
     pub fn found_in(&self, text: &str) -> bool {
         match &self.anchor {
-            Some(anchor) if anchor.any_text || text.is_ascii() => self.from_anchor(anchor, text),
+            Some(anchor) if anchor.any_text || text.is_ascii() => self.by_anchor(anchor, text),
             _ => self.token_by_token(text),
         }
     }
 
-    fn from_anchor(&self, anchor: &Anchor, text: &str) -> bool {
+    fn by_anchor(&self, anchor: &Anchor, text: &str) -> bool {
         let byte = self.tokens[anchor.token].as_bytes()[anchor.offset];
         let fits = |at: usize| at.checked_sub(anchor.offset).is_some_and(|start| self.fits_at(anchor.token, start, text));
         match byte.to_ascii_uppercase() {
@@ -69,7 +69,7 @@ impl WordMatcher {
             let Some(gap) = between.find(in_token).filter(|gap| *gap > 0 && here(token, end + gap)) else { return false };
             end += gap + token.len();
         }
-        if !(self.word.open_end || !text[end..].starts_with(in_token)) {
+        if !self.word.open_end && text[end..].starts_with(in_token) {
             return false;
         }
         let mut start = start;

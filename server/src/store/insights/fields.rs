@@ -133,9 +133,9 @@ impl Fields {
 
     fn alternatives(&mut self, names: &[&str]) -> Path {
         // One after the other, so that a range names them: a path that two fields ask for may be there twice.
-        let start = self.paths.len();
+        let start = self.paths.count();
         names.iter().for_each(|name| self.paths.push(name));
-        Path { alternatives: start..self.paths.len(), only_message: false }
+        Path { alternatives: start..self.paths.count(), only_message: false }
     }
 }
 
@@ -200,7 +200,7 @@ impl<'a> Row<'a> {
     fn walked<'s>(&'s self, cell: &'s OnceCell<Vec<Option<&'a str>>>, json: impl FnOnce() -> Option<&'a str>) -> &'s [Option<&'a str>] {
         cell.get_or_init(|| match json() {
             Some(json) => self.fields.paths.find(json),
-            None => vec![None; self.fields.paths.len()],
+            None => vec![None; self.fields.paths.count()],
         })
     }
 }

@@ -19,7 +19,8 @@ impl Paths {
         self.0.push(path.into());
     }
 
-    pub fn len(&self) -> usize {
+    /// How many there are.
+    pub fn count(&self) -> usize {
         self.0.len()
     }
 

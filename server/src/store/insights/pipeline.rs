@@ -10,8 +10,9 @@ use super::plan;
 use super::rows::{Grouped, Made, Patterns, Sort, Tail};
 use super::stats::Stats;
 use super::value::Value;
+use crate::store::logs::pattern::Miner;
 use crate::store::logs::test::LineRef;
-use model::port::{LogCursor, LogTable, Problem, Scanned, Table};
+use model::port::{LogCursor, Problem, Table};
 use model::query::LogQuery;
 use model::time::{Nanos, Range};
 use rustc_hash::FxHashSet;
@@ -64,8 +65,18 @@ pub(super) enum End {
 
 impl Pipeline {
     /// Compiles the commands after the leading filters, which the caller has tested. `now` is what `now()` says, `range` the time of the
-    /// lines that will be pushed, `patterns` what the command `pattern` puts together with. `Problem::Bad` if a regex does not compile.
-    pub fn compile(query: &LogQuery, now: Nanos, range: Range, patterns: impl FnMut() -> Box<dyn Patterns>) -> Result<Pipeline, Problem> {
+    /// lines that will be pushed. `Problem::Bad` if a regex does not compile.
+    pub fn compile(query: &LogQuery, now: Nanos, range: Range) -> Result<Pipeline, Problem> {
+        Pipeline::with_patterns(query, now, range, || Box::new(Miner::new()))
+    }
+
+    /// The same; the command `pattern` puts together with `patterns`.
+    pub fn with_patterns(
+        query: &LogQuery,
+        now: Nanos,
+        range: Range,
+        patterns: impl FnMut() -> Box<dyn Patterns>,
+    ) -> Result<Pipeline, Problem> {
         plan::compile(query, Compiler::of_lines(now), range, patterns)
     }
 
@@ -89,8 +100,8 @@ impl Pipeline {
         self.fields.reads()
     }
 
-    /// The result; the store says what it scanned.
-    pub fn finish(self) -> LogTable {
+    /// The result, and for each row the line that it is of; none if rows are aggregates. Not exact: there was more than is kept.
+    pub fn finish(self) -> (Table, Vec<LogCursor>) {
         let mut exact = true;
         let mut stages = self.stages.into_iter();
         let mut rows = Vec::new();
@@ -113,7 +124,17 @@ impl Pipeline {
         }
         let lines = if self.of_lines { rows.iter().filter_map(|row| row.at).collect() } else { Vec::new() };
         let rows = rows.into_iter().map(|row| row.values.iter().map(Value::cell).collect()).collect();
-        LogTable { table: Table { columns: self.columns, rows, exact }, lines, scanned: Scanned::default() }
+        (Table { columns: self.columns, rows, exact }, lines)
+    }
+}
+
+impl Patterns for Miner {
+    fn assign(&mut self, text: &str) -> u32 {
+        Miner::assign(self, text)
+    }
+
+    fn template(&self, pattern: u32) -> String {
+        Miner::template(self, pattern).to_owned()
     }
 }
 

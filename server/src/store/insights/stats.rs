@@ -131,9 +131,7 @@ impl Stats {
 fn collect(expression: &Expression, to: &mut Vec<Expression>) {
     match expression {
         Expression::Call(name, _) if function(name).is_some_and(|(_, is_aggregate)| is_aggregate) => {
-            if !to.contains(expression) {
-                to.push(expression.clone());
-            }
+            to.extend((!to.contains(expression)).then(|| expression.clone()));
         }
         Expression::Call(_, arguments) => arguments.iter().for_each(|argument| collect(argument, to)),
         Expression::Not(inner) | Expression::Negative(inner) => collect(inner, to),

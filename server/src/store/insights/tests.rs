@@ -4,7 +4,7 @@ use crate::store::insights::{Patterns, Pipeline};
 use crate::store::logs::matching;
 use crate::store::logs::test::line_ref;
 use model::log::{How, Level, Line, Origin, TraceLink};
-use model::port::{Cell, LogTable, Problem};
+use model::port::{Cell, LogCursor, Problem, Table};
 use model::query::insights::LogQuery;
 use model::query::parse_logs;
 use model::time::{Nanos, Range, parse_moment};
@@ -72,11 +72,11 @@ impl Patterns for Digits {
     }
 }
 
-fn table(query: &LogQuery, lines: &[(String, Line)]) -> LogTable {
+fn table(query: &LogQuery, lines: &[(String, Line)]) -> (Table, Vec<LogCursor>) {
     let now = moment("15:10:00");
     let range = Range { start: moment("00:00:00"), end: moment("23:59:59") };
     let test = matching::compile(query, now).unwrap();
-    let mut pipeline = Pipeline::compile(query, now, range, || Box::new(Digits::default())).unwrap();
+    let mut pipeline = Pipeline::with_patterns(query, now, range, || Box::new(Digits::default())).unwrap();
     for (_, line) in lines.iter().rev() {
         let link = || line.trace;
         let line = line_ref(line, &link);
@@ -90,9 +90,9 @@ fn table(query: &LogQuery, lines: &[(String, Line)]) -> LogTable {
 /// What a query finds, as the file writes it: names of lines, or a text for each row of a table.
 pub fn found(query: &LogQuery) -> Vec<String> {
     let lines = lines();
-    let table = table(query, &lines);
+    let (table, at) = table(query, &lines);
     if !query.is_pipeline() {
-        let names = table.lines.iter().map(|at| lines[at.seq as usize - 1].0.as_str());
+        let names = at.iter().map(|at| lines[at.seq as usize - 1].0.as_str());
         return vec![names.collect::<Vec<_>>().join(" ")];
     }
     let cell = |(column, cell): (&String, &Cell)| match cell {
@@ -100,7 +100,7 @@ pub fn found(query: &LogQuery) -> Vec<String> {
         Cell::Number(number) => format!("{column}={number}"),
         Cell::Text(text) => format!("{column}={}", text.replace('\n', "\\n").replace('\t', "\\t")),
     };
-    let rows = table.table.rows.iter().map(|row| table.table.columns.iter().zip(row).map(cell).collect::<Vec<_>>().join(" "));
+    let rows = table.rows.iter().map(|row| table.columns.iter().zip(row).map(cell).collect::<Vec<_>>().join(" "));
     let rows: Vec<String> = rows.collect();
     if rows.is_empty() { vec![String::new()] } else { rows }
 }
@@ -132,9 +132,9 @@ fn the_examples_find_what_they_say() {
 }
 
 /// The result of a query over lines with these messages, newest last.
-fn of_messages(text: &str, messages: impl Iterator<Item = String>) -> (LogTable, usize) {
+fn of_messages(text: &str, messages: impl Iterator<Item = String>) -> ((Table, Vec<LogCursor>), usize) {
     let query = parse_logs(text).unwrap();
-    let mut pipeline = Pipeline::compile(&query, 0, Range::ALL, || Box::new(Digits::default())).unwrap();
+    let mut pipeline = Pipeline::compile(&query, 0, Range::ALL).unwrap();
     let (_, mut line) = lines().remove(0);
     let mut pushed = 0;
     for (n, message) in messages.enumerate() {
@@ -168,29 +168,30 @@ fn a_limit_ends_the_reading() {
 #[test]
 fn memory_is_bounded_and_that_is_said() {
     let messages = |count: usize| (0..count).map(|n| format!("m{n}"));
-    let (table, _) = of_messages("stats count(*) as n by @message | stats sum(n)", messages(super::GROUPS));
-    assert!(table.table.exact);
-    let (table, _) = of_messages("stats count(*) as n by @message | stats sum(n) as all, max(n)", messages(super::GROUPS + 5));
-    assert!(!table.table.exact);
-    assert_eq!(table.table.rows, [[Cell::Number(super::GROUPS as f64), Cell::Number(1.0)]]);
-    let (table, _) = of_messages("sort @message | limit 2 | fields @message", messages(150_000));
-    assert!(table.table.exact);
-    assert_eq!(table.table.rows, [[Cell::Text("m0".into())], [Cell::Text("m1".into())]], "in natural order");
-    let (table, _) = of_messages("sort @message | filter @message != 'm0' | limit 1", messages(150_000));
-    assert!(!table.table.exact);
+    let ((table, _), _) = of_messages("stats count(*) as n by @message | stats sum(n)", messages(super::GROUPS));
+    assert!(table.exact);
+    let ((table, _), _) = of_messages("stats count(*) as n by @message | stats sum(n) as all, max(n)", messages(super::GROUPS + 5));
+    assert!(!table.exact);
+    assert_eq!(table.rows, [[Cell::Number(super::GROUPS as f64), Cell::Number(1.0)]]);
+    let ((table, _), _) = of_messages("sort @message | limit 2 | fields @message", messages(150_000));
+    assert!(table.exact);
+    assert_eq!(table.rows, [[Cell::Text("m0".into())], [Cell::Text("m1".into())]], "in natural order");
+    let ((table, _), _) = of_messages("sort @message | filter @message != 'm0' | limit 1", messages(150_000));
+    assert!(!table.exact);
 }
 
 #[test]
 fn rows_that_sort_the_same_stay_newest_first() {
-    let (table, _) = of_messages("fields @message % 3 as m | sort m desc | display m, @ptr | limit 4", (0..9_000).map(|n| n.to_string()));
-    let seqs: Vec<u64> = table.lines.iter().map(|at| at.seq).collect();
+    let ((_, lines), _) =
+        of_messages("fields @message % 3 as m | sort m desc | display m, @ptr | limit 4", (0..9_000).map(|n| n.to_string()));
+    let seqs: Vec<u64> = lines.iter().map(|at| at.seq).collect();
     assert_eq!(seqs, [2, 5, 8, 11]);
 }
 
 #[test]
 fn the_store_learns_what_is_read() {
     let reads = |text: &str| {
-        let pipeline = Pipeline::compile(&parse_logs(text).unwrap(), 0, Range::ALL, || Box::new(Digits::default())).unwrap();
+        let pipeline = Pipeline::compile(&parse_logs(text).unwrap(), 0, Range::ALL).unwrap();
         let reads = pipeline.reads();
         [reads.message, reads.attributes, reads.trace, reads.pattern]
     };
@@ -205,7 +206,7 @@ fn a_regex_that_does_not_compile_is_the_readers_mistake() {
     for text in ["filter @message like /(/", "fields a | filter b like /a{9999}{9999}/", "parse @message /(?<a>[/"] {
         let query = parse_logs(text).unwrap();
         let matching = matching::compile(&query, 0).err();
-        let pipeline = Pipeline::compile(&query, 0, Range::ALL, || Box::new(Digits::default())).err();
+        let pipeline = Pipeline::compile(&query, 0, Range::ALL).err();
         assert!(matches!(matching.or(pipeline), Some(Problem::Bad { .. })), "{text}");
     }
 }
@@ -225,9 +226,9 @@ proptest! {
         let query = parse_logs(&format!("| {}", commands.join(" | ")).replace("| |", "|")).ok();
         let query = query.or_else(|| parse_logs("").ok()).unwrap();
         let lines = lines();
-        let table = table(&query, &lines);
-        prop_assert!(table.table.rows.iter().all(|row| row.len() == table.table.columns.len()));
-        prop_assert_eq!(table.lines.len(), if query.is_aggregate() { 0 } else { table.table.rows.len() });
-        prop_assert!(table.table.exact);
+        let (table, at) = table(&query, &lines);
+        prop_assert!(table.rows.iter().all(|row| row.len() == table.columns.len()));
+        prop_assert_eq!(at.len(), if query.is_aggregate() { 0 } else { table.rows.len() });
+        prop_assert!(table.exact);
     }
 }
