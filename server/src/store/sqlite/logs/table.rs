@@ -5,7 +5,7 @@ use crate::store::insights::Pipeline;
 use crate::store::logs::test::line_ref;
 use crate::store::sqlite::Sqlite;
 use model::port::{Ask, LogOrder, LogReader, LogSearch, LogTable, Problem};
-use model::query::insights::Command;
+use model::query::insights::{Command, Direction, Expression};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -25,10 +25,19 @@ pub async fn table(store: &Sqlite, ask: &Ask, search: &LogSearch) -> Result<LogT
     Ok(LogTable { table, lines, scanned: ask.scanned() })
 }
 
-/// Whether the first command that does more than to compute fields takes rows as they come.
+/// Whether the first command that does more than to compute fields takes rows as they come. Newest first is how they come, so the
+/// pipeline does not sort by it.
 fn order_matters(commands: &[Command]) -> bool {
-    let passes = |command: &&Command| matches!(command, Command::Fields(_) | Command::Display(_) | Command::Filter(_) | Command::Parse { .. });
-    !matches!(commands.iter().find(|command| !passes(command)), Some(Command::Stats { .. } | Command::Sort(_) | Command::Pattern(_)))
+    let newest_first = |keys: &[(Expression, Direction)]| match keys {
+        [(Expression::Field(name), Direction::Descending)] => matches!(name.as_str(), "@timestamp" | "time"),
+        _ => false,
+    };
+    let first = commands.iter().find(|command| match command {
+        Command::Fields(_) | Command::Display(_) | Command::Filter(_) | Command::Parse { .. } => false,
+        Command::Sort(keys) => !newest_first(keys),
+        _ => true,
+    });
+    !matches!(first, Some(Command::Stats { .. } | Command::Sort(_) | Command::Pattern(_)))
 }
 
 /// Page by page, newest first, until the pipeline has enough.
