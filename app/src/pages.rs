@@ -1,6 +1,7 @@
 //! One file per page: read what it shows, then the view.
 
 pub mod api_docs;
+pub mod logs;
 pub mod not_found;
 pub mod overview;
 pub mod sampling;

@@ -8,6 +8,7 @@ mod completion;
 mod demo;
 mod find;
 mod lists;
+pub mod logs;
 mod otlp;
 mod panel;
 pub mod sampling;

@@ -6,6 +6,7 @@ use crate::ingest::otlp::{grpc, http, signal_of_path};
 use crate::ingest::xray::api as xray;
 use crate::ingest::{Ingest, Signal};
 use crate::store::{LogStore, Store};
+use crate::views::{self, Views};
 use crate::{api, pages};
 use axum::Router;
 use axum::body::Body;
@@ -16,6 +17,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::IntoResponse as _;
 use axum::routing::get;
 use std::sync::Arc;
+use tokio::sync::watch;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
@@ -26,6 +28,9 @@ pub struct AppState {
     pub logs: Arc<dyn LogStore>,
     pub ingest: Arc<Ingest>,
     pub hosts: Arc<Hosts>,
+    pub views: Arc<Views>,
+    /// Says when the server stops: what streams without end stops, too.
+    pub stopped: watch::Receiver<bool>,
 }
 
 /// Which source a request belongs to. This is the one demux table: senders post to wrong paths and bare bases, and `POST /`
@@ -107,7 +112,9 @@ pub fn page_port(state: AppState) -> Router {
         .with_state(state.clone())
         .merge(api::routes(state.store.clone()))
         .merge(api::sampling::routes(state.ingest.sampling.clone()))
-        .merge(pages::routes(state.store.clone(), state.logs.clone(), state.ingest.sampling.clone()))
+        .merge(api::logs::routes(api::logs::Logs { store: state.store.clone(), logs: state.logs.clone(), stopped: state.stopped.clone() }))
+        .merge(views::routes(state.views.clone()))
+        .merge(pages::routes(state.store.clone(), state.logs.clone(), state.ingest.sampling.clone(), state.views.clone()))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(from_fn_with_state(state.clone(), guard));
     Router::new().route("/healthz", get(healthz)).merge(guarded).layer(from_fn_with_state(state, sources_first))

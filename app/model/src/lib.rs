@@ -7,6 +7,7 @@ pub mod id;
 pub mod time;
 
 pub mod attr;
+pub mod json;
 pub mod log;
 pub mod span;
 pub mod trace;
@@ -16,6 +17,7 @@ pub mod waterfall;
 
 pub mod query;
 pub mod sampling;
+pub mod views;
 pub mod semconv;
 
 pub mod colour;
