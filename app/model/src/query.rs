@@ -26,7 +26,7 @@ mod print;
 
 pub use complete::{Completing, Completion, completion};
 pub use edit::{Choice, choice, exclude, with, without};
-pub use insights::LogQuery;
+pub use insights::{LogQuery, parse_logs};
 pub use key::{FIELDS, key_text, parse_key};
 pub use parse::parse;
 pub use pipeline::columns;

@@ -4,7 +4,8 @@
 //! alternatives, because a span has only one.
 
 use super::ast::{Expr, Field, Key, Query, Test};
-use super::{key, parse, parse_key};
+use super::key::Vocabulary;
+use super::parse;
 
 /// What a query says of one value of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,8 +18,47 @@ pub enum Choice {
 
 /// What the query says of `key:value`.
 pub fn choice(text: &str, key: &str, value: &str) -> Choice {
-    let (Ok(query), Some(wanted)) = (parse(text), field(key, value)) else { return Choice::Open };
-    let terms = terms(query.filter);
+    of::<Query>(text, key, value)
+}
+
+/// The query that also finds `key:value`: it joins the values of the key that are chosen already. A text that is no query is
+/// left as it is, as with the others here.
+pub fn with(text: &str, key: &str, value: &str) -> String {
+    including::<Query>(text, key, value)
+}
+
+/// The query that says nothing of `key:value`.
+pub fn without(text: &str, key: &str, value: &str) -> String {
+    edit::<Query>(text, key, value, |_, _| ())
+}
+
+/// The query that finds nothing with `key:value`.
+pub fn exclude(text: &str, key: &str, value: &str) -> String {
+    excluding_too::<Query>(text, key, value)
+}
+
+/// A query whose filter is changed by clicks.
+pub(super) trait Filtered: ToString + Sized {
+    const VOCABULARY: Vocabulary;
+    fn read(text: &str) -> Option<Self>;
+    fn filter(&mut self) -> &mut Option<Expr>;
+}
+
+impl Filtered for Query {
+    const VOCABULARY: Vocabulary = Vocabulary::Spans;
+
+    fn read(text: &str) -> Option<Query> {
+        parse(text).ok()
+    }
+
+    fn filter(&mut self) -> &mut Option<Expr> {
+        &mut self.filter
+    }
+}
+
+pub(super) fn of<Q: Filtered>(text: &str, key: &str, value: &str) -> Choice {
+    let (Some(mut query), Some(wanted)) = (Q::read(text), field(Q::VOCABULARY, key, value)) else { return Choice::Open };
+    let terms = terms(query.filter().take());
     if terms.iter().any(|term| chosen(term, &wanted.key).is_some_and(|fields| fields.contains(&wanted))) {
         Choice::Included
     } else if terms.contains(&excluding(wanted)) {
@@ -28,10 +68,8 @@ pub fn choice(text: &str, key: &str, value: &str) -> Choice {
     }
 }
 
-/// The query that also finds `key:value`: it joins the values of the key that are chosen already. A text that is no query is
-/// left as it is, as with the others here.
-pub fn with(text: &str, key: &str, value: &str) -> String {
-    edit(text, key, value, |terms, wanted| {
+pub(super) fn including<Q: Filtered>(text: &str, key: &str, value: &str) -> String {
+    edit::<Q>(text, key, value, |terms, wanted| {
         let found = terms.iter().position(|term| chosen(term, &wanted.key).is_some());
         match found {
             None => terms.push(Expr::Field(wanted)),
@@ -44,22 +82,16 @@ pub fn with(text: &str, key: &str, value: &str) -> String {
     })
 }
 
-/// The query that says nothing of `key:value`.
-pub fn without(text: &str, key: &str, value: &str) -> String {
-    edit(text, key, value, |_, _| ())
-}
-
-/// The query that finds nothing with `key:value`.
-pub fn exclude(text: &str, key: &str, value: &str) -> String {
-    edit(text, key, value, |terms, wanted| terms.push(excluding(wanted)))
+pub(super) fn excluding_too<Q: Filtered>(text: &str, key: &str, value: &str) -> String {
+    edit::<Q>(text, key, value, |terms, wanted| terms.push(excluding(wanted)))
 }
 
 /// Takes `key:value` out of the top-level terms, then changes them.
-fn edit(text: &str, key: &str, value: &str, change: impl FnOnce(&mut Vec<Expr>, Field)) -> String {
-    let (Ok(query), Some(wanted)) = (parse(text), field(key, value)) else { return text.into() };
+pub(super) fn edit<Q: Filtered>(text: &str, key: &str, value: &str, change: impl FnOnce(&mut Vec<Expr>, Field)) -> String {
+    let (Some(mut query), Some(wanted)) = (Q::read(text), field(Q::VOCABULARY, key, value)) else { return text.into() };
     let not_wanted = excluding(wanted.clone());
     let mut kept = Vec::new();
-    for term in terms(query.filter) {
+    for term in terms(query.filter().take()) {
         match chosen(&term, &wanted.key) {
             Some(mut fields) if fields.contains(&wanted) => {
                 fields.retain(|field| *field != wanted);
@@ -72,17 +104,17 @@ fn edit(text: &str, key: &str, value: &str, change: impl FnOnce(&mut Vec<Expr>, 
         }
     }
     change(&mut kept, wanted);
-    let filter = match kept.len() {
+    *query.filter() = match kept.len() {
         0 | 1 => kept.pop(),
         _ => Some(Expr::And(kept)),
     };
-    Query { filter, ..query }.to_string()
+    query.to_string()
 }
 
 /// `None` if the key cannot have this value.
-fn field(key: &str, value: &str) -> Option<Field> {
-    let key = parse_key(key);
-    let literal = key::kind(&key).literal(value).ok()?;
+fn field(vocabulary: Vocabulary, key: &str, value: &str) -> Option<Field> {
+    let key = vocabulary.parse_key(key);
+    let literal = vocabulary.kind(&key).literal(value).ok()?;
     Some(Field { key, test: Test::Equals(literal) })
 }
 

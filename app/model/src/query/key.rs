@@ -3,6 +3,7 @@
 use super::ast::{Key, Literal, Scope, SpanField, TraceField};
 use super::lex;
 use crate::id::{SpanId, TraceId};
+use crate::log::Level;
 use crate::time;
 
 /// Every field by the name the printer gives it, with what it holds; completion offers these beside the attributes seen.
@@ -66,6 +67,57 @@ pub fn parse_key(text: &str) -> Key {
     }
 }
 
+/// Whose keys a text names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Vocabulary {
+    Spans,
+    /// Of lines: every key is [`Key::Attribute`] of any scope, by the name written.
+    Logs,
+}
+
+impl Vocabulary {
+    /// What the key with this name, without quotes, is.
+    pub(super) fn named(self, name: &str) -> Key {
+        match self {
+            Vocabulary::Spans => named(name),
+            Vocabulary::Logs => Key::Attribute { scope: Scope::Any, name: name.into() },
+        }
+    }
+
+    /// As [`parse_key`].
+    pub(super) fn parse_key(self, text: &str) -> Key {
+        lex::unquote(text).map_or_else(|| self.named(text), |inner| self.named(&inner))
+    }
+
+    /// As [`key_text`].
+    pub(super) fn key_text(self, key: &Key) -> String {
+        match (self, key) {
+            (Vocabulary::Logs, Key::Attribute { name, .. }) => {
+                if is_plain_key(name) {
+                    name.clone()
+                } else {
+                    lex::quote(name)
+                }
+            }
+            (_, key) => key_text(key),
+        }
+    }
+
+    pub(super) fn kind(self, key: &Key) -> Kind {
+        match (self, key) {
+            (Vocabulary::Logs, Key::Attribute { name, .. }) => match name.as_str() {
+                "level" | "@level" => Kind::Level,
+                "severity" => Kind::Severity,
+                "trace_id" | "trace.id" | "trace.trace_id" => Kind::TraceId,
+                "span_id" | "trace.span_id" => Kind::SpanId,
+                "@timestamp" | "@ingestionTime" | "time" => Kind::Moment,
+                _ => Kind::Text,
+            },
+            (_, key) => kind(key),
+        }
+    }
+}
+
 /// What the key with this name, without quotes, is.
 pub(super) fn named(name: &str) -> Key {
     let field = SYNONYMS.iter().find(|(synonym, _)| *synonym == name).map_or(name, |(_, field)| field);
@@ -110,6 +162,10 @@ pub(super) enum Kind {
     TraceId,
     SpanId,
     OneOf(&'static [&'static str]),
+    /// A level by any of its names; its number is its lowest severity.
+    Level,
+    /// OpenTelemetry's severity number, or a level.
+    Severity,
 }
 
 pub(super) fn kind(key: &Key) -> Kind {
@@ -140,6 +196,11 @@ pub(super) fn kind(key: &Key) -> Kind {
 }
 
 impl Kind {
+    /// Whether values have an order.
+    pub(super) fn is_ordered(&self) -> bool {
+        self.is_number() || matches!(self, Kind::Text | Kind::Level | Kind::Severity)
+    }
+
     /// Whether values are numbers: no stars and no regex.
     pub(super) fn is_number(&self) -> bool {
         matches!(self, Kind::Number | Kind::Duration | Kind::Moment)
@@ -151,6 +212,8 @@ impl Kind {
             // Bare numbers are milliseconds.
             Kind::Duration => decimal(text).map(|ms| ms * 1e6).or_else(|| time::parse_duration(text).map(|ns| ns as f64)),
             Kind::Moment => time::parse_moment(text).map(|at| at as f64),
+            Kind::Level => Level::from_name(text).map(|level| f64::from(level.severity().0)),
+            Kind::Severity => decimal(text).or_else(|| Kind::Level.number(text)),
             _ => decimal(text),
         }
     }
@@ -171,8 +234,12 @@ impl Kind {
                 Ok(id) => Ok(text_only(id.to_string())),
                 Err(_) => Err("expected a span id: 16 hex digits".into()),
             },
+            Kind::Level => match Level::from_name(text) {
+                Some(level) => Ok(Literal { text: level.as_str().into(), number: self.number(text) }),
+                None => Err(self.expected().into()),
+            },
             _ => match self.number(text) {
-                None if self.is_number() => Err(self.expected().into()),
+                None if matches!(self, Kind::Severity) || self.is_number() => Err(self.expected().into()),
                 number => Ok(Literal { text: text.into(), number }),
             },
         }
@@ -183,6 +250,8 @@ impl Kind {
         match self {
             Kind::Duration => "expected a duration such as 500ms, 1.5s or 2m (a bare number is milliseconds)",
             Kind::Moment => "expected a moment such as 2026-11-22T15:40:14Z",
+            Kind::Level => "expected a level: none, trace, debug, info, warn, error or fatal",
+            Kind::Severity => "expected a severity: 1 to 24, or a level",
             _ => "expected a number",
         }
     }

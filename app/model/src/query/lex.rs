@@ -6,7 +6,7 @@ use super::ast::ParseError;
 /// A place in the text. All positions are byte offsets on character boundaries.
 #[derive(Clone)]
 pub(super) struct Lexer<'a> {
-    text: &'a str,
+    pub(super) text: &'a str,
     pub(super) at: usize,
 }
 
@@ -70,19 +70,20 @@ impl<'a> Lexer<'a> {
         self.peek().is_none_or(|c| c.is_whitespace() || c == ')' || c == '|')
     }
 
-    /// The quoted text that is next; the position is at its opening quote.
+    /// The quoted text that is next; the position is at its opening quote, of either sort.
     pub(super) fn quoted(&mut self) -> Result<String, ParseError> {
         let start = self.at;
+        let quote = self.peek().unwrap_or('"');
         let mut inner = String::new();
         let mut chars = self.rest().char_indices().skip(1);
         while let Some((offset, c)) = chars.next() {
             match c {
-                '"' => {
+                c if c == quote => {
                     self.at = start + offset + 1;
                     return Ok(inner);
                 }
                 '\\' => match chars.next() {
-                    Some((_, c @ ('"' | '\\'))) => inner.push(c),
+                    Some((_, c)) if c == quote || c == '\\' => inner.push(c),
                     Some((_, 'n')) => inner.push('\n'),
                     Some((_, 'r')) => inner.push('\r'),
                     Some((_, 't')) => inner.push('\t'),
@@ -92,7 +93,7 @@ impl<'a> Lexer<'a> {
                 c => inner.push(c),
             }
         }
-        error(start, "expected a closing `\"`")
+        error(start, format!("expected a closing `{quote}`"))
     }
 
     /// `/pattern/` or `/pattern/i` if that is next and a term may end after it: a path such as `/api/x` is a plain text.

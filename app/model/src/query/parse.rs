@@ -1,7 +1,7 @@
 //! Text to query: the filter. Commands are in [`super::pipeline`].
 
 use super::ast::{Cmp, Expr, Field, Key, ParseError, Query, Test, Word, tokens};
-use super::key::{self, Kind};
+use super::key::{self, Kind, Vocabulary};
 use super::lex::{Lexer, Piece, error};
 use crate::id::TraceId;
 
@@ -12,7 +12,7 @@ const DEPTH: u32 = 64;
 ///
 /// Errors carry the byte position where the text went wrong and what was expected there.
 pub fn parse(text: &str) -> Result<Query, ParseError> {
-    let mut parser = Parser { lexer: Lexer::new(text), depth: 0, any_case: false };
+    let mut parser = Parser::new(Lexer::new(text), Vocabulary::Spans);
     let mut query = Query::default();
     parser.lexer.skip_space();
     let not_a_command = match parser.first_command(&mut query) {
@@ -31,12 +31,17 @@ pub fn parse(text: &str) -> Result<Query, ParseError> {
 
 pub(super) struct Parser<'a> {
     pub(super) lexer: Lexer<'a>,
+    vocabulary: Vocabulary,
     depth: u32,
     /// Within the command `filter`, as in CloudWatch Logs Insights, `and`, `or` and `not` are operators too.
     any_case: bool,
 }
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
+    pub(super) fn new(lexer: Lexer<'a>, vocabulary: Vocabulary) -> Parser<'a> {
+        Parser { lexer, vocabulary, depth: 0, any_case: false }
+    }
+
     /// Reads the text as commands if its first segment is one; `Err`: it begins like a command, but is none.
     fn first_command(&mut self, query: &mut Query) -> Result<bool, ParseError> {
         if !super::pipeline::is_command(self.lexer.run()) {
@@ -60,15 +65,22 @@ impl Parser<'_> {
     }
 
     fn whole(&mut self, query: &mut Query) -> Result<(), ParseError> {
+        query.filter = self.filter()?;
+        self.commands(query)
+    }
+
+    /// Everything before the first `|`; white space before it is consumed already.
+    pub(super) fn filter(&mut self) -> Result<Option<Expr>, ParseError> {
+        let mut filter = None;
         if self.is_star_alone() {
             self.lexer.eat("*");
             self.lexer.skip_space();
         } else if !matches!(self.lexer.peek(), None | Some('|')) {
-            query.filter = Some(self.any()?);
+            filter = Some(self.any()?);
         }
         match self.lexer.peek() {
             Some(')') => error(self.lexer.at, "expected no `)`: none is open"),
-            _ => self.commands(query),
+            _ => Ok(filter),
         }
     }
 
@@ -181,7 +193,7 @@ impl Parser<'_> {
         if self.lexer.peek() == Some('"') {
             let name = self.lexer.quoted()?;
             if self.lexer.eat(":") {
-                return Ok(Some((key::named(&name), Operator::Is)));
+                return Ok(Some((self.vocabulary.named(&name), Operator::Is)));
             }
             self.lexer.at = start;
             return Ok(None);
@@ -201,7 +213,7 @@ impl Parser<'_> {
                     return error(start + star, "expected a key without `*`");
                 }
                 self.lexer.at += at + 1;
-                return Ok(Some((key::named(name), Operator::Is)));
+                return Ok(Some((self.vocabulary.named(name), Operator::Is)));
             }
         }
         Ok(self.loose(run))
@@ -234,10 +246,10 @@ impl Parser<'_> {
             ahead.skip_space();
         }
         let value = ahead.run();
-        let key = key::named(name);
+        let key = self.vocabulary.named(name);
         let is_field = match operator {
             // `a->b` and `Vec<T>` are words, `a>5` is not.
-            Operator::Cmp(_) => key::kind(&key).number(value).is_some(),
+            Operator::Cmp(_) => self.vocabulary.kind(&key).number(value).is_some(),
             // So is `c2Vydmljcw==`.
             _ => !value.is_empty() || ahead.peek() == Some('"'),
         };
@@ -249,7 +261,7 @@ impl Parser<'_> {
 
     /// What follows `key:`, which begins at `start`.
     fn test(&mut self, key: Key, start: usize) -> Result<Expr, ParseError> {
-        let kind = key::kind(&key);
+        let kind = self.vocabulary.kind(&key);
         for (text, operator) in OPERATORS {
             if let Operator::Cmp(cmp) = *operator
                 && self.lexer.eat(text)
@@ -267,7 +279,7 @@ impl Parser<'_> {
         let mut pieces = self.lexer.pieces()?;
         pieces.dedup_by(|a, b| *a == Piece::Star && *b == Piece::Star);
         match pieces.as_slice() {
-            [] => error(self.lexer.at, format!("expected a value after `{}:`", key::key_text(&key))),
+            [] => error(self.lexer.at, format!("expected a value after `{}:`", self.vocabulary.key_text(&key))),
             [Piece::Star] => Ok(field(key, Test::Exists)),
             [Piece::Text(text)] if text.contains("..") => self.range(key, text, start),
             pieces if pieces.contains(&Piece::Star) => match only_values {
@@ -283,7 +295,7 @@ impl Parser<'_> {
 
     /// `1..5`, or a text with two dots in it.
     fn range(&mut self, key: Key, text: &str, start: usize) -> Result<Expr, ParseError> {
-        let kind = key::kind(&key);
+        let kind = self.vocabulary.kind(&key);
         let bound = |text: &str| kind.number(text).and_then(|_| kind.literal(text).ok());
         let (low, high) = text.split_once("..").unwrap_or((text, ""));
         match (bound(low), bound(high)) {
@@ -301,9 +313,9 @@ impl Parser<'_> {
     /// The number after `key:>`.
     fn compare(&mut self, key: Key, cmp: Cmp) -> Result<Expr, ParseError> {
         let start = self.lexer.at;
-        let kind = key::kind(&key);
-        if !kind.is_number() && !matches!(kind, Kind::Text) {
-            return error(start, format!("expected no comparison: `{}` has no order", key::key_text(&key)));
+        let kind = self.vocabulary.kind(&key);
+        if !kind.is_ordered() {
+            return error(start, format!("expected no comparison: `{}` has no order", self.vocabulary.key_text(&key)));
         }
         let text = text_of(&self.lexer.pieces()?);
         match kind.literal(&text) {
@@ -319,9 +331,9 @@ impl Parser<'_> {
             return self.test(key, start);
         }
         let text = text_of(&self.lexer.pieces()?);
-        match matches!(key::kind(&key), Kind::Text) {
+        match matches!(self.vocabulary.kind(&key), Kind::Text) {
             true => Ok(field(key, Test::Wildcard(vec![String::new(), text, String::new()]))),
-            false => error(start, format!("expected no `like`: `{}` is no text", key::key_text(&key))),
+            false => error(start, format!("expected no `like`: `{}` is no text", self.vocabulary.key_text(&key))),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Query to text: the one way Clew writes it. `parse(print(query)) == query` for whatever the parser makes.
 
 use super::ast::{Cmp, Command, Expr, Field, Function, Key, Query, Stats, Test, Word};
-use super::key::{is_plain_key, key_text};
+use super::key::{Vocabulary, is_plain_key, key_text};
 use super::lex::{Lexer, quote};
 use super::pipeline::{is_call, is_command};
 use crate::time::Nanos;
@@ -43,28 +43,39 @@ impl Display for Query {
 
 impl Display for Expr {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Expr::And(parts) => write_joined(parts, " ", f),
-            Expr::Or(parts) => write_joined(parts, " OR ", f),
-            Expr::Not(inner) => match &**inner {
-                Expr::And(_) | Expr::Or(_) | Expr::Not(_) => write!(f, "-({inner})"),
-                _ => write!(f, "-{inner}"),
-            },
-            Expr::Word(word) => word.fmt(f),
-            Expr::Field(field) => field.fmt(f),
-        }
+        write_expr(self, Vocabulary::Spans, f)
     }
 }
 
-fn write_joined(parts: &[Expr], between: &str, f: &mut Formatter<'_>) -> fmt::Result {
+/// A filter, with the keys of this vocabulary.
+pub(super) fn write_expr(expr: &Expr, vocabulary: Vocabulary, f: &mut Formatter<'_>) -> fmt::Result {
+    match expr {
+        Expr::And(parts) => write_joined(parts, " ", vocabulary, f),
+        Expr::Or(parts) => write_joined(parts, " OR ", vocabulary, f),
+        Expr::Not(inner) => {
+            f.write_char('-')?;
+            write_part(inner, matches!(**inner, Expr::And(_) | Expr::Or(_) | Expr::Not(_)), vocabulary, f)
+        }
+        Expr::Word(word) => word.fmt(f),
+        Expr::Field(field) => write_field(field, vocabulary, f),
+    }
+}
+
+fn write_joined(parts: &[Expr], between: &str, vocabulary: Vocabulary, f: &mut Formatter<'_>) -> fmt::Result {
     for (n, part) in parts.iter().enumerate() {
         f.write_str(if n > 0 { between } else { "" })?;
-        match part {
-            Expr::And(_) | Expr::Or(_) => write!(f, "({part})")?,
-            _ => part.fmt(f)?,
-        }
+        write_part(part, matches!(part, Expr::And(_) | Expr::Or(_)), vocabulary, f)?;
     }
     Ok(())
+}
+
+fn write_part(part: &Expr, in_parentheses: bool, vocabulary: Vocabulary, f: &mut Formatter<'_>) -> fmt::Result {
+    if !in_parentheses {
+        return write_expr(part, vocabulary, f);
+    }
+    f.write_char('(')?;
+    write_expr(part, vocabulary, f)?;
+    f.write_char(')')
 }
 
 impl Display for Word {
@@ -79,50 +90,54 @@ impl Display for Word {
     }
 }
 
-impl Display for Field {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(&key_text(&self.key))?;
-        f.write_char(':')?;
-        match &self.test {
-            Test::Exists => f.write_char('*'),
-            Test::Equals(literal) => f.write_str(&value_text(&literal.text)),
-            Test::Wildcard(parts) => {
-                for (n, part) in parts.iter().enumerate() {
-                    f.write_str(if n > 0 { "*" } else { "" })?;
-                    if part.is_empty() || is_bare_value(part) && !part.starts_with('/') {
-                        f.write_str(part)?;
-                    } else {
-                        f.write_str(&quote(part))?;
-                    }
+fn write_field(field: &Field, vocabulary: Vocabulary, f: &mut Formatter<'_>) -> fmt::Result {
+    f.write_str(&vocabulary.key_text(&field.key))?;
+    f.write_char(':')?;
+    match &field.test {
+        Test::Exists => f.write_char('*'),
+        Test::Equals(literal) => f.write_str(&value_text(&literal.text)),
+        Test::Wildcard(parts) => {
+            for (n, part) in parts.iter().enumerate() {
+                f.write_str(if n > 0 { "*" } else { "" })?;
+                if part.is_empty() || is_bare_value(part) && !part.starts_with('/') {
+                    f.write_str(part)?;
+                } else {
+                    f.write_str(&quote(part))?;
                 }
-                Ok(())
             }
-            Test::Compare(cmp, literal) => {
-                f.write_str(match cmp {
-                    Cmp::Less => "<",
-                    Cmp::LessOrEqual => "<=",
-                    Cmp::Greater => ">",
-                    Cmp::GreaterOrEqual => ">=",
-                })?;
-                f.write_str(&value_text(&literal.text))
-            }
-            Test::Regex { pattern, ignore_case } => {
-                f.write_char('/')?;
-                let mut chars = pattern.chars();
-                while let Some(c) = chars.next() {
-                    match c {
-                        '\\' => {
-                            f.write_char(c)?;
-                            chars.next().map_or(Ok(()), |next| f.write_char(next))?;
-                        }
-                        c if c == '/' || c.is_whitespace() => write!(f, "\\{c}")?,
-                        c => f.write_char(c)?,
-                    }
-                }
-                f.write_str(if *ignore_case { "/i" } else { "/" })
-            }
+            Ok(())
+        }
+        Test::Compare(cmp, literal) => {
+            f.write_str(match cmp {
+                Cmp::Less => "<",
+                Cmp::LessOrEqual => "<=",
+                Cmp::Greater => ">",
+                Cmp::GreaterOrEqual => ">=",
+            })?;
+            f.write_str(&value_text(&literal.text))
+        }
+        Test::Regex { pattern, ignore_case } => {
+            write_pattern(pattern, char::is_whitespace, f)?;
+            f.write_str(if *ignore_case { "i" } else { "" })
         }
     }
+}
+
+/// `/pattern/`, with a backslash before slashes and before what else ends it.
+pub(super) fn write_pattern(pattern: &str, ends: fn(char) -> bool, f: &mut Formatter<'_>) -> fmt::Result {
+    f.write_char('/')?;
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => {
+                f.write_char(c)?;
+                chars.next().map_or(Ok(()), |next| f.write_char(next))?;
+            }
+            c if c == '/' || ends(c) => write!(f, "\\{c}")?,
+            c => f.write_char(c)?,
+        }
+    }
+    f.write_char('/')
 }
 
 /// A value as it is written after `key:`, in quotes where it must be.
