@@ -7,6 +7,7 @@ mod xray;
 use crate::browser::{Browser, Scripts, Theme};
 use crate::harness::Clew;
 use requests::{Drive, Request};
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -82,19 +83,24 @@ async fn one_request_under_two_ids() {
         let alone = page.split("href=\"/t/").skip(1).filter_map(|rest| rest.split_once("?alone=1\""));
         alone.map(|(id, _)| id.to_owned()).filter(|id| id.len() == 32).collect()
     };
-    let list = clew.json("/api/traces?limit=1000").await;
-    let of_otlp = |row: &&serde_json::Value| row["sources"][0] == "otlp_http";
-    let traces: Vec<&str> =
-        list["traces"].as_array().expect("a list").iter().filter(of_otlp).filter_map(|row| row["trace_id"].as_str()).collect();
-    assert_eq!(traces.len(), drive.requests);
-    for id in traces {
-        let mut html = page(format!("/t/{id}")).await;
-        // Datagrams have no answer that the SDK could have waited for.
-        let began = Instant::now();
-        while ids_on(&html).len() < 2 && began.elapsed() < Duration::from_secs(10) {
-            tokio::time::sleep(Duration::from_millis(200)).await;
-            html = page(format!("/t/{id}")).await;
-        }
+    // Datagrams have no answer that the SDK could have waited for.
+    let began = Instant::now();
+    let mut list = clew.json("/api/traces?limit=1000").await;
+    let joined = |list: &Value| -> Vec<String> {
+        let rows =
+            list["traces"].as_array().expect("a list").iter().filter(|row| row["other_ids"].as_array().is_some_and(|ids| ids.len() == 1));
+        rows.filter_map(|row| row["trace_id"].as_str().map(str::to_owned)).collect()
+    };
+    while joined(&list).len() < drive.requests && began.elapsed() < Duration::from_secs(10) {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        list = clew.json("/api/traces?limit=1000").await;
+    }
+    let traces = joined(&list);
+    assert_eq!(traces.len(), drive.requests, "each row knows both ids");
+    assert!(list["traces"][0]["sources"] == json!(["otlp_http", "xray_udp"]), "{}", list["traces"][0]);
+    once_in_lists(&clew, drive.requests, &traces).await;
+    for id in &traces {
+        let html = page(format!("/t/{id}")).await;
         let ids = ids_on(&html);
         assert!(ids.len() == 2 && ids.contains(id), "{id} is one request with {ids:?}");
         let other = ids.iter().find(|other| *other != id).expect("two ids");
@@ -107,6 +113,95 @@ async fn one_request_under_two_ids() {
     let counted = clew.json("/api/stats?q=entry:true%20source:otlp_http%20%7C%20stats%20count()").await;
     let counted = counted["rows"][0][0].as_f64().expect("a count");
     assert!(page("/".to_owned()).await.contains(&format!("{counted} requests")), "the overview counts each request once: {counted}");
+}
+
+/// X-Ray's segments are named after the host: an alias, which the page suggests, makes them the service that OpenTelemetry names.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_x_ray_names_after_its_host_is_joined() {
+    let clew = Clew::start();
+    let both = [("CRUDDUR_TELEMETRY", "otel,xray"), ("AWS_XRAY_DAEMON_ADDRESS", clew.xray()), ("AWS_XRAY_TRACING_NAME", "localhost")];
+    send(&clew, &both).await;
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
+    let page = async |path: &str| reqwest::get(clew.url(path)).await.expect("an answer").text().await.expect("a page");
+    // Subsegments that were sent on their own are of no service.
+    let services = async || -> Vec<String> {
+        let all = clew.json("/api/services").await["services"].clone();
+        all.as_array()
+            .expect("names")
+            .iter()
+            .filter_map(Value::as_str)
+            .filter(|name| *name != "unknown_service")
+            .map(str::to_owned)
+            .collect()
+    };
+    let counted = async |query: &str| clew.json(&format!("/api/stats?q={query}%20%7C%20stats%20count()")).await["rows"][0][0].as_f64();
+    assert_eq!(services().await, ["cruddur-backend", "cruddur-timeline", "localhost"]);
+    let requests = counted("entry:true%20source:otlp_http").await.expect("a count");
+    assert!(!page("/").await.contains(&format!("{requests} requests")), "each name is counted");
+
+    let suggested = page("/aliases").await;
+    assert!(suggested.contains("<strong>localhost</strong> is <strong>cruddur-backend</strong>"), "{suggested}");
+    let post = async |path: &str, form: &'static str| {
+        let request = client.post(clew.url(path)).header("content-type", "application/x-www-form-urlencoded").body(form);
+        request.send().await.expect("an answer")
+    };
+    let saved = post("/aliases/save", "alias=localhost&service=cruddur-backend").await;
+    assert_eq!((saved.status().as_u16(), saved.headers()["location"].to_str().ok()), (303, Some("/aliases")));
+    assert_eq!(clew.json("/api/aliases").await, json!({"aliases": {"localhost": "cruddur-backend"}}));
+
+    assert_eq!(services().await, ["cruddur-backend", "cruddur-timeline"]);
+    assert!(page("/").await.contains(&format!("{requests} requests")), "each request is counted once");
+    assert_eq!(counted("service:localhost").await, counted("service:cruddur-backend").await);
+    let list = clew.json("/api/traces?q=service:cruddur-backend%20source:xray_udp").await;
+    let row = &list["traces"][0];
+    assert_eq!(row["root"]["service"], "cruddur-backend", "{row}");
+    assert_eq!(row["services"][0]["name"], "cruddur-backend", "{row}");
+    let own = page(&format!("/t/{}?alone=1", row["trace_id"].as_str().expect("an id"))).await;
+    assert!(own.contains(">cruddur-backend<"), "its page has the name, too: {own}");
+    let shown = page("/aliases").await;
+    assert!(shown.contains("is shown as") && !shown.contains("They are one"), "nothing more is suggested: {shown}");
+
+    let refused = post("/aliases/save", "alias=a&service=a").await;
+    assert_eq!(refused.status(), 400);
+    let put = client.put(clew.url("/api/aliases")).body(r#"{"aliases":{"a":"b"}}"#);
+    assert_eq!(put.send().await.expect("an answer").json::<Value>().await.expect("JSON"), json!({"aliases": {"a": "b"}}));
+    let foreign = client.put(clew.url("/api/aliases")).header("origin", "http://evil.example").body(r#"{"aliases":{}}"#);
+    assert_eq!(foreign.send().await.expect("an answer").status(), 403, "another site may not write");
+    assert_eq!(post("/aliases/remove", "alias=a").await.status(), 303);
+    assert_eq!(services().await.len(), 3);
+}
+
+/// Pages of any size, counts, and searches that one of the systems answers.
+async fn once_in_lists(clew: &Clew, requests: usize, traces: &[String]) {
+    // drive.py asks both services once whether they are up, which only X-Ray records.
+    let rows = requests + 2;
+    for (order, limit) in [("time", 7), ("time", 1), ("duration", 7), ("time-asc", 13)] {
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = clew.json(&format!("/api/traces?limit={limit}&order={order}{cursor}")).await;
+            seen.extend(page["traces"].as_array().expect("a list").iter().filter_map(|row| row["trace_id"].as_str().map(str::to_owned)));
+            match page["cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        assert_eq!(seen.len(), rows, "by {order}, {limit} at a time");
+        let seen: BTreeSet<String> = seen.into_iter().collect();
+        assert!(seen.len() == rows && traces.iter().all(|id| seen.contains(id)), "by {order}, {limit} at a time");
+    }
+    let count = clew.json("/api/traces/count?buckets=4").await;
+    assert_eq!((count["traces"].as_u64(), &count["exact"]), (Some(rows as u64), &json!(true)));
+    let bars: u64 = count["histogram"].as_array().expect("bars").iter().filter_map(|bar| bar["traces"].as_u64()).sum();
+    assert_eq!(bars, rows as u64);
+    // What one system's spans alone match is listed by that one.
+    for (source, rows) in [("source:xray_udp", rows), ("source:otlp_http", requests), ("source:*", rows)] {
+        let list = clew.json(&format!("/api/traces?limit=1000&q={source}")).await;
+        let count = clew.json(&format!("/api/traces/count?q={source}")).await;
+        assert_eq!(list["traces"].as_array().map(Vec::len), Some(rows), "{source}");
+        assert_eq!(count["traces"].as_u64(), Some(rows as u64), "{source}");
+    }
+    let html = reqwest::get(clew.url("/traces")).await.expect("an answer").text().await.expect("a page");
+    assert!(html.contains("OTel + X-Ray") && html.contains(&format!("{rows} traces")), "the page says so");
 }
 
 /// Drives Cruddur over OTLP and returns what Clew stored of each request.

@@ -10,11 +10,12 @@ use tempfile::TempDir;
 use traffic::Sent;
 
 /// Name (of the screenshots) and path of every page that lists something; a trace's page comes on top.
-const PAGES: [(&str, &str); 6] = [
+const PAGES: [(&str, &str); 7] = [
     ("overview", "/"),
     ("traces", "/traces"),
     ("sources", "/sources"),
     ("sampling", "/sampling"),
+    ("aliases", "/aliases"),
     ("api", "/api"),
     ("failed", "/traces?q=status%3Aerror"),
 ];
@@ -161,7 +162,7 @@ async fn every_page_warns_of_a_listener_that_others_reach() {
         let mut config = Config::ephemeral(data.path());
         config.addr = addr.parse().expect("an address");
         let server = server::serve(config).await.expect("clew starts");
-        for path in ["/", "/traces", "/sources", "/sampling", "/api", "/t/4bf92f3577b34da6a3ce929d0e0e4736", "/nowhere"] {
+        for path in ["/", "/traces", "/sources", "/sampling", "/aliases", "/api", "/t/4bf92f3577b34da6a3ce929d0e0e4736", "/nowhere"] {
             let url = format!("http://127.0.0.1:{}{path}", server.addrs.http.port());
             let html = reqwest::get(&url).await.expect("an answer").text().await.expect("a page");
             assert_eq!(html.contains("can be reached from other machines"), warns, "{path} on {addr}");

@@ -1,6 +1,7 @@
 //! A store that keeps nothing but what it was given, for tests of the way in.
 
 use async_trait::async_trait;
+use model::alias::Aliases;
 use model::id::TraceId;
 use model::log::{Group, Line, Stream};
 use model::port::*;
@@ -56,11 +57,15 @@ impl Store for Recorder {
         self.spans.lock().unwrap().extend(batch.spans);
         self.rejected.lock().unwrap().extend(batch.rejected);
         self.dropped.lock().unwrap().extend(batch.dropped);
-        Ok(Accepted { stored, rejected: Vec::new() })
+        Ok(Accepted { stored, lines: batch.logs.len() as u64, rejected: Vec::new() })
     }
 
     async fn remove_dataset(&self, _: &str) -> Result<u64, Problem> {
         Ok(0)
+    }
+
+    async fn set_aliases(&self, _: Aliases) -> Result<(), Problem> {
+        Ok(())
     }
 
     fn metrics(&self, to: &mut String) {
@@ -116,6 +121,9 @@ impl Reader for Recorder {
             spans: 0,
             has_demo: false,
         })
+    }
+    fn aliases(&self) -> Arc<Aliases> {
+        Arc::default()
     }
     fn now(&self) -> Nanos {
         0

@@ -10,6 +10,7 @@ mod merging;
 
 use async_trait::async_trait;
 use matching::Matcher;
+use model::alias::Aliases;
 use model::id::{SpanId, TraceId};
 use model::port::*;
 use model::query::ast::{Key, Query, Stats};
@@ -18,6 +19,7 @@ use model::time::{Nanos, Range};
 use model::trace::{Summary, Trace};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// All spans that were kept, in the order they came.
 #[derive(Default)]
@@ -175,6 +177,7 @@ impl Reader for Memory {
             matched: found.matching.len() as u32,
             first_match: search.query.filter.as_ref().and_then(|_| first(&found.matching)),
             summary: found.summary,
+            others: Vec::new(),
         };
         Ok(Page { rows: found.into_iter().map(row).collect(), next, as_of, complete: true })
     }
@@ -257,6 +260,10 @@ impl Reader for Memory {
             spans: self.spans.len() as u64,
             has_demo: false,
         })
+    }
+
+    fn aliases(&self) -> Arc<Aliases> {
+        Arc::default()
     }
 
     fn now(&self) -> Nanos {

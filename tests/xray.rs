@@ -1,5 +1,6 @@
 //! X-Ray with the real program: boto3, and the page of sampling rules.
 
+mod page;
 mod read;
 
 use crate::cruddur::python;
@@ -7,16 +8,21 @@ use crate::harness::Clew;
 use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
+
+/// What the script prints that sends with boto3 to this endpoint.
+async fn boto3(endpoint: &str) -> Output {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/clients/xray_api.py");
+    let mut command = Command::new(python());
+    command.arg(script).arg(endpoint).env("NO_PROXY", "127.0.0.1");
+    tokio::task::spawn_blocking(move || command.output()).await.expect("not cancelled").expect("python runs")
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn boto3_puts_segments_and_asks_for_rules() {
     let clew = Clew::start();
     for endpoint in [format!("http://{}", clew.xray()), clew.url("")] {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/clients/xray_api.py");
-        let mut command = Command::new(python());
-        command.arg(script).arg(&endpoint).env("NO_PROXY", "127.0.0.1");
-        let output = tokio::task::spawn_blocking(move || command.output()).await.expect("not cancelled").expect("python runs");
+        let output = boto3(&endpoint).await;
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let said: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
         assert_eq!(
@@ -46,6 +52,31 @@ async fn boto3_puts_segments_and_asks_for_rules() {
     let daemon = sources["listeners"].as_array().expect("listeners").iter().find(|row| row["name"] == "xray").expect("the daemon's port");
     assert_eq!(daemon["addr"], clew.xray());
     assert!(daemon["note"].as_str().is_some_and(|note| note.starts_with("UDP buffer")), "{daemon}");
+}
+
+/// The script signs with AWS's example pair.
+#[tokio::test(flavor = "multi_thread")]
+async fn with_keys_boto3_needs_the_right_secret() {
+    let data = tempfile::TempDir::new().expect("a temporary directory");
+    let file = data.path().join("keys");
+    let flags = ["--keys", file.to_str().expect("UTF-8")];
+    for secret in ["wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "another"] {
+        std::fs::write(&file, format!("# who may send\nbackend = hcaik_1\nshop = AKIDEXAMPLE:{secret}\n")).expect("a key file");
+        let clew = Clew::start_in(&data.path().join(secret.len().to_string()), &flags);
+        let output = boto3(&format!("http://{}", clew.xray())).await;
+        if secret == "another" {
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(said.contains("(InvalidSignatureException) when calling the PutTraceSegments operation"), "{said}");
+            let sources = clew.json("/api/sources").await;
+            assert_eq!(sources["spans"], 0);
+            assert_eq!(sources["ledger"][0]["rejected"], json!([{"reason": "wrong signature", "records": 1}]), "{sources}");
+        } else {
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let said: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+            let trace = clew.json(&format!("/api/traces/{}", said["trace_id"].as_str().expect("an id"))).await;
+            assert_eq!(trace["spans"][0]["key"], "shop", "{trace}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

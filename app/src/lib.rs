@@ -15,6 +15,7 @@ use leptos::prelude::*;
 use leptos_meta::{MetaTags, provide_meta_context};
 use leptos_router::components::{Route, Router, Routes};
 use leptos_router::{ParamSegment, SsrMode, StaticSegment};
+use pages::aliases::AliasesPage;
 use pages::api_docs::ApiDocsPage;
 use pages::logs::{LogContextPage, LogLinePage, LogsPage};
 use pages::not_found::NotFoundPage;
@@ -124,6 +125,7 @@ pub fn App() -> impl IntoView {
                 <Route path=(StaticSegment("logs"), StaticSegment("context"), ParamSegment("at")) view=LogContextPage ssr=SsrMode::Async/>
                 <Route path=StaticSegment("sources") view=SourcesPage ssr=SsrMode::Async/>
                 <Route path=StaticSegment("sampling") view=SamplingPage ssr=SsrMode::Async/>
+                <Route path=StaticSegment("aliases") view=AliasesPage ssr=SsrMode::Async/>
                 <Route path=StaticSegment("api") view=ApiDocsPage ssr=SsrMode::Async/>
             </Routes>
         </Router>

@@ -1,5 +1,6 @@
 //! One file per page: read what it shows, then the view.
 
+pub mod aliases;
 pub mod api_docs;
 pub mod logs;
 pub mod not_found;

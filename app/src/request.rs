@@ -1,13 +1,14 @@
-//! Two ids, one request: a backend that two systems instrument has two traces for each request, and its spans say which. A **request** is
-//! the closure over such ids: [`HOPS`] hops, [`IDS`] ids, an hour before and after. Never over span links, which join requests.
+//! All traces of one request: the closure over the ids that spans name ([`model::request`]), [`HOPS`] hops, [`IDS`] ids, an hour before
+//! and after. Never over span links, which join requests.
 
-use model::attr::Value;
+use model::address::{SpanAddress, System};
 use model::id::TraceId;
 use model::port::{Ask, Order, Problem, Reader, TraceSearch};
-use model::query::parse;
+use model::request::{named, naming};
 use model::span::Span;
 use model::time::{HOUR, Range};
 use model::trace::Trace;
+use model::waterfall::View;
 use std::collections::BTreeSet;
 
 /// How far ids are followed from the one that was asked for.
@@ -15,26 +16,32 @@ const HOPS: usize = 2;
 /// Traces of one request.
 const IDS: usize = 8;
 
-/// Attributes by which a span names the id that another system gave its request. Backends set them by hand or by middleware, as the X-Ray
-/// documentation shows for `put_annotation`; OpenTelemetry's registry has `aws.xray.*` for its side.
-const NAMES: [&str; 2] = ["aws.xray.trace_id", "otel_trace_id"];
+/// One trace, its services by the names they are shown by.
+///
+/// # Errors
+/// As [`Reader::trace`].
+async fn alone(reader: &dyn Reader, ask: &Ask, id: TraceId) -> Result<Trace, Problem> {
+    let mut trace = reader.trace(ask, id).await?;
+    reader.aliases().rename_spans(&mut trace.spans);
+    Ok(trace)
+}
 
 /// All that is stored of the request that this trace is a part of: the spans of every trace of it by (start, span id), under the id asked for.
 ///
 /// # Errors
 /// As [`Reader::trace`]; what another id of the request leads to is left out if it is not there.
 pub async fn request(reader: &dyn Reader, ask: &Ask, id: TraceId) -> Result<Trace, Problem> {
-    let mut whole = reader.trace(ask, id).await?;
+    let mut whole = alone(reader, ask, id).await?;
     let mut known = BTreeSet::from([id]);
     let mut newest = vec![id];
     for _ in 0..HOPS {
-        let mut named: BTreeSet<TraceId> = whole.spans.iter().flat_map(names).collect();
+        let mut near: BTreeSet<TraceId> = whole.spans.iter().flat_map(named).collect();
         for id in newest.drain(..) {
-            named.extend(naming(reader, ask, id, &whole).await?);
+            near.extend(traces_naming(reader, ask, id, &whole).await?);
         }
-        for id in named {
+        for id in near {
             if known.len() < IDS && known.insert(id) {
-                match reader.trace(ask, id).await {
+                match alone(reader, ask, id).await {
                     Ok(other) => {
                         newest.push(id);
                         add(&mut whole, other);
@@ -52,35 +59,49 @@ pub async fn request(reader: &dyn Reader, ask: &Ask, id: TraceId) -> Result<Trac
     Ok(whole)
 }
 
-/// The traces of a request, the one asked for first, then by their first span.
-pub fn ids(request: &Trace) -> Vec<TraceId> {
-    let mut ids = vec![request.trace_id];
-    for span in &request.spans {
-        if !ids.contains(&span.trace_id) {
-            ids.push(span.trace_id);
-        }
-    }
-    ids
+/// What a page shows of a request.
+pub struct Recorded {
+    /// Its spans, of one system only if the view says so.
+    pub trace: Trace,
+    /// Everybody who recorded something of it, shown or not: those of the id asked for first, then by their first span.
+    pub systems: Vec<System>,
 }
 
-/// Ids of other systems that a span names.
-fn names(span: &Span) -> impl Iterator<Item = TraceId> + use<'_> {
-    let value = |name: &&str| match span.attribute(name) {
-        Some(Value::Str(text)) => text.parse().ok(),
-        _ => None,
+impl Recorded {
+    /// The span that an address means.
+    pub fn span(&self, address: SpanAddress) -> Option<&Span> {
+        self.trace.spans.iter().find(|span| address.fits(span.span_id, System::of(span)))
+    }
+}
+
+/// A request as a view shows it: all of it, or one trace (`alone`), or what one system recorded.
+///
+/// # Errors
+/// As [`request`].
+pub async fn recorded(reader: &dyn Reader, ask: &Ask, id: TraceId, view: &View) -> Result<Recorded, Problem> {
+    let mut trace = match view.alone {
+        true => alone(reader, ask, id).await?,
+        false => request(reader, ask, id).await?,
     };
-    NAMES.iter().filter_map(value)
+    let mut systems: Vec<System> = Vec::new();
+    for system in trace.spans.iter().map(System::of) {
+        if !systems.contains(&system) {
+            systems.push(system);
+        }
+    }
+    systems.sort_by_key(|system| system.trace_id != id);
+    if let Some(family) = view.system.filter(|family| systems.iter().any(|system| system.family == *family)) {
+        trace.spans.retain(|span| span.family() == family);
+    }
+    Ok(Recorded { trace, systems })
 }
 
 /// Traces of which a span names this one.
-async fn naming(reader: &dyn Reader, ask: &Ask, id: TraceId, near: &Trace) -> Result<Vec<TraceId>, Problem> {
-    let forms = [id.to_string(), id.xray()];
-    let terms: Vec<String> = NAMES.iter().flat_map(|name| forms.iter().map(move |form| format!("{name}:\"{form}\""))).collect();
-    let query = parse(&terms.join(" OR ")).map_err(|error| Problem::Bad { message: error.message, position: None })?;
+async fn traces_naming(reader: &dyn Reader, ask: &Ask, id: TraceId, near: &Trace) -> Result<Vec<TraceId>, Problem> {
     let start = near.spans.iter().map(|span| span.start).min().unwrap_or_default();
     let end = near.spans.iter().map(|span| span.end()).max().unwrap_or_default();
     let range = Range { start: start.saturating_sub(HOUR), end: end.saturating_add(HOUR) };
-    let search = TraceSearch { query, range, order: Order::NEWEST, limit: IDS as u32, cursor: None };
+    let search = TraceSearch { query: naming(id), range, order: Order::NEWEST, limit: IDS as u32, cursor: None, once: false };
     let found = reader.traces(ask, &search).await?;
     Ok(found.rows.into_iter().map(|row| row.summary.trace_id).collect())
 }

@@ -5,6 +5,7 @@ pub mod empty;
 pub mod facets;
 pub mod frame;
 pub mod icon;
+pub mod json;
 pub mod message;
 pub mod moment;
 pub mod picker;

@@ -51,6 +51,22 @@ pub const SAMPLING_SAVE: &str = "/sampling/save";
 /// `POST /sampling/remove`: removes a sampling rule.
 pub const SAMPLING_REMOVE: &str = "/sampling/remove";
 
+/// `/aliases`: services that go by several names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Aliases;
+
+impl fmt::Display for Aliases {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("/aliases")
+    }
+}
+
+/// `POST /aliases/save`: adds an alias of a service, or changes it.
+pub const ALIASES_SAVE: &str = "/aliases/save";
+
+/// `POST /aliases/remove`: removes an alias.
+pub const ALIASES_REMOVE: &str = "/aliases/remove";
+
 /// `POST /demo/start`: sends the demo's traffic to this instance.
 pub const DEMO_START: &str = "/demo/start";
 

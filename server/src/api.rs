@@ -1,6 +1,8 @@
-//! The JSON API (its documentation is the page `/api`), the box that finds any id, and the demo's two buttons. Handlers read
+//! The JSON API (its documentation is the page `/api`), the box that finds any id, and the buttons of the demo and
+//! of service aliases. Handlers read
 //! through [`Store`]; a read stops when its client leaves.
 
+mod aliases;
 mod answer;
 mod ask;
 mod columns;
@@ -11,6 +13,7 @@ mod lists;
 pub mod logs;
 mod otlp;
 mod panel;
+mod recorded;
 pub mod sampling;
 mod sources;
 mod stats;
@@ -18,7 +21,7 @@ mod trace;
 pub mod xray;
 
 use crate::store::Store;
-use app::url::{DEMO_REMOVE, DEMO_START};
+use app::url::{ALIASES_REMOVE, ALIASES_SAVE, DEMO_REMOVE, DEMO_START};
 use axum::Router;
 use axum::routing::{get, post};
 use std::sync::Arc;
@@ -26,7 +29,7 @@ use std::sync::Arc;
 /// What handlers need.
 type State = axum::extract::State<Arc<dyn Store>>;
 
-/// Every route under `/api/`, `/find` and `/demo/`.
+/// Every route under `/api/`, `/aliases/` and `/demo/`, and `/find`.
 pub fn routes(store: Arc<dyn Store>) -> Router {
     Router::new()
         .route("/api/traces", get(lists::traces))
@@ -45,8 +48,11 @@ pub fn routes(store: Arc<dyn Store>) -> Router {
         .route("/api/values", get(completion::values))
         .route("/api/services", get(lists::services))
         .route("/api/sources", get(sources::sources))
+        .route("/api/aliases", get(aliases::get).put(aliases::put))
         .route("/api/{*rest}", get(answer::no_such_call))
         .route("/find", get(find::find))
+        .route(ALIASES_SAVE, post(aliases::save))
+        .route(ALIASES_REMOVE, post(aliases::remove))
         .route(DEMO_START, post(demo::start))
         .route(DEMO_REMOVE, post(demo::remove))
         .with_state(store)

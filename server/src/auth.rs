@@ -1,13 +1,17 @@
 //! Ingest keys: who may send. Without a key file everybody may, and no key is stored. With one, a sender needs a key of
 //! it, and its spans carry the key's *name*.
 
+pub mod sigv4;
+
 use axum::http::HeaderMap;
+use axum::http::request::Parts;
+use sigv4::{Payload, Signature};
 use std::path::Path;
 use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
 
 /// A key's name, and the key.
-type NamedKey = (Arc<str>, Box<[u8]>);
+type NamedKey = (Arc<str>, Box<str>);
 
 /// The keys of `--keys`.
 #[derive(Clone, Default)]
@@ -21,6 +25,44 @@ pub struct Keys {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unknown;
 
+/// Why a request to an AWS API is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsigned {
+    /// Neither signed nor with a key.
+    Missing,
+    /// Of the signature a part is missing.
+    Incomplete,
+    /// Signed with a key that is not in the file, or sent with one.
+    UnknownKey,
+    /// Signed with another secret, or changed on its way.
+    WrongSignature,
+}
+
+impl Unsigned {
+    /// AWS's name for it. Which status goes with it depends on the protocol: 403 in REST, 400 in JSON 1.1.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Unsigned::Missing => "MissingAuthenticationTokenException",
+            Unsigned::Incomplete => "IncompleteSignatureException",
+            Unsigned::UnknownKey => "UnrecognizedClientException",
+            Unsigned::WrongSignature => "InvalidSignatureException",
+        }
+    }
+
+    /// AWS's words.
+    pub fn message(self) -> &'static str {
+        match self {
+            Unsigned::Missing => "Missing Authentication Token",
+            Unsigned::Incomplete => "Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' parameters.",
+            Unsigned::UnknownKey => "The security token included in the request is invalid.",
+            Unsigned::WrongSignature => {
+                "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and \
+                 signing method. Consult the service documentation for details."
+            }
+        }
+    }
+}
+
 impl Keys {
     /// Reads a key file.
     ///
@@ -32,7 +74,8 @@ impl Keys {
     }
 
     /// One `name = key` a line; empty lines and lines that begin with `#` are skipped. Several keys may have one name (to
-    /// change a key without a gap). Errors are (line, reason), and never hold a key.
+    /// change a key without a gap). A key with a colon can sign AWS requests, too: `name = ACCESSKEYID:SECRET`. Errors are
+    /// (line, reason), and never hold a key.
     pub fn parse(text: &str) -> Result<Keys, (usize, &'static str)> {
         let mut known = Vec::new();
         for (n, line) in text.lines().enumerate() {
@@ -45,7 +88,7 @@ impl Keys {
             if name.is_empty() || key.is_empty() {
                 return Err((n + 1, "a key needs a name and a name a key"));
             }
-            known.push((Arc::from(name), Box::from(key.as_bytes())));
+            known.push((Arc::from(name), Box::from(key)));
         }
         if known.is_empty() {
             return Err((1, "there is no key in it, so nothing could be sent"));
@@ -65,12 +108,32 @@ impl Keys {
         let mut found = None;
         for sent in sent(headers) {
             for (name, key) in known.iter() {
-                if bool::from(key.as_ref().ct_eq(sent)) && found.is_none() {
+                if bool::from(key.as_bytes().ct_eq(sent)) && found.is_none() {
                     found = Some(name.clone());
                 }
             }
         }
         found.ok_or(Unknown)
+    }
+
+    /// The name of the key of a request to an AWS API: of the pair that it is signed with (AWS Signature Version 4), or of a key
+    /// that is sent as [`Keys::check`] has it. Empty without a key file. `payload` is the body as it was sent.
+    pub fn check_signed(&self, request: &Parts, payload: &Payload) -> Result<Arc<str>, Unsigned> {
+        let Some(known) = &self.known else { return Ok(self.nameless.clone()) };
+        if !sigv4::is_signed(&request.headers) {
+            let why = if sent(&request.headers).next().is_some() { Unsigned::UnknownKey } else { Unsigned::Missing };
+            return self.check(&request.headers).map_err(|Unknown| why);
+        }
+        let signature = Signature::read(&request.headers).ok_or(Unsigned::Incomplete)?;
+        let mut refusal = Unsigned::UnknownKey;
+        for (name, key) in known.iter() {
+            let Some((_, secret)) = key.split_once(':').filter(|(id, _)| *id == signature.id) else { continue };
+            if signature.is_made_with(secret.as_bytes(), request, payload.clone()) {
+                return Ok(name.clone());
+            }
+            refusal = Unsigned::WrongSignature;
+        }
+        Err(refusal)
     }
 }
 
@@ -116,6 +179,21 @@ mod tests {
             assert_eq!(keys.check(&with(header, value)), Err(Unknown), "{header}: {value}");
         }
         assert_eq!(format!("{keys:?}"), "Keys(2)");
+    }
+
+    #[test]
+    fn a_request_that_is_not_signed_needs_a_key() {
+        let keys = Keys::parse("old = k-1\napp = AKID:s\n").unwrap();
+        let check = |header, value| {
+            let (mut parts, ()) = axum::http::Request::post("/").body(()).unwrap().into_parts();
+            parts.headers = with(header, value);
+            keys.check_signed(&parts, &Payload::default()).map(|name| name.to_string())
+        };
+        assert_eq!(check("api-key", "k-1"), Ok("old".into()));
+        assert_eq!(check("api-key", "AKID:s"), Ok("app".into()), "as before there were pairs");
+        assert_eq!(check("api-key", "k-2"), Err(Unsigned::UnknownKey));
+        assert_eq!(check("x", "k-1"), Err(Unsigned::Missing));
+        assert_eq!(check("authorization", "AWS4-HMAC-SHA256 Credential=AKID/a/b/c/aws4_request"), Err(Unsigned::Incomplete));
     }
 
     #[test]

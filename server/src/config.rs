@@ -56,7 +56,7 @@ pub struct Config {
     #[arg(long, env = "CLEW_MAX_DISK", value_name = "SIZE", global = true)]
     pub max_disk: Option<Size>,
 
-    /// Ingest keys, one `name = key` a line; senders then need one of them [default: none, anybody may send]
+    /// Ingest keys, one `name = key` a line, or `name = ACCESSKEYID:SECRET` for AWS SDKs; senders then need one of them [default: none, anybody may send]
     #[arg(long, env = "CLEW_KEYS", value_name = "FILE", global = true)]
     pub keys: Option<PathBuf>,
 

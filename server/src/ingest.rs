@@ -3,6 +3,7 @@
 
 pub mod attrs;
 pub mod body;
+pub mod lines;
 pub mod otlp;
 pub mod own;
 pub mod scrub;
@@ -49,6 +50,13 @@ pub struct Batch {
     pub rejected: Vec<Rejected>,
     /// Records that are fine but that this version does not keep: `("logs", "not kept yet", 12)` as (signal, reason, count).
     pub dropped: Vec<(Signal, &'static str, u64)>,
+}
+
+impl Batch {
+    /// Records to be stored.
+    pub fn records(&self) -> usize {
+        self.spans.len() + self.logs.len()
+    }
 }
 
 /// One record that could not be stored.
@@ -136,7 +144,7 @@ impl Ingest {
         if received == 0 && dropped.is_empty() {
             return Ok(rejected);
         }
-        let Accepted { stored, rejected: late } = self.store.accept(source, batch, patience).await?;
+        let Accepted { stored, rejected: late, .. } = self.store.accept(source, batch, patience).await?;
         for (reason, count) in late {
             *rejected.entry(reason).or_default() += count;
         }

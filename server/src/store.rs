@@ -2,6 +2,7 @@
 
 use crate::ingest::Batch;
 use async_trait::async_trait;
+use model::alias::Aliases;
 use model::port::{LogReader, Problem, Reader};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,6 +22,9 @@ pub trait Store: Reader {
     /// Removes every span of a dataset (the demo's, for one): hidden when this returns, gone from disk at the next fold.
     /// Returns how many spans.
     async fn remove_dataset(&self, dataset: &str) -> Result<u64, Problem>;
+
+    /// Replaces the [aliases](Reader::aliases) of services; they are on disk when this returns.
+    async fn set_aliases(&self, aliases: Aliases) -> Result<(), Problem>;
 
     /// Prometheus text of the store's own figures (queue, commit latency, disk, stored, duplicates), appended to `to`.
     fn metrics(&self, to: &mut String);
@@ -68,7 +72,9 @@ pub enum LogProblem {
 pub struct Accepted {
     /// Spans now on disk.
     pub stored: u64,
-    /// Spans the store would not take, with the reason (before the retention floor, more than 24 h ahead).
+    /// Log lines now on disk, or there since a request that this one repeats.
+    pub lines: u64,
+    /// Records the store would not take, with the reason (before the retention floor, more than 24 h ahead).
     pub rejected: Vec<(&'static str, u64)>,
 }
 

@@ -15,6 +15,7 @@ use server::store::block::plan::{Rows, hits};
 use server::store::block::stats::StatsGroups;
 use server::store::block::{Bitmap, Columns, Encoded, Meta, Plan, encode, spans};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// Nanoseconds since the epoch; any moment will do.
 const BASE: i64 = 1_700_000_000_000_000_000;
@@ -135,7 +136,7 @@ proptest! {
             let stats = only_stats(&text);
             let expected = now(world.memory.stats(&Ask::now(), &search, &stats)).unwrap();
             // As by two threads.
-            let mut halves = [StatsGroups::new(&stats), StatsGroups::new(&stats)];
+            let mut halves = [StatsGroups::new(&stats, Arc::default()), StatsGroups::new(&stats, Arc::default())];
             for (n, (block, rows)) in world.blocks.iter().zip(&chosen).enumerate() {
                 let columns = only(block, &halves[n % 2].columns(&block.meta));
                 halves[n % 2].add(&block.meta, &columns, rows).unwrap();
@@ -148,7 +149,7 @@ proptest! {
         let keys: Vec<_> = keys.into_iter().map(|text| (text.clone(), parse_key(&text))).collect();
         let expected = now(world.memory.facets(&Ask::now(), &search, &keys, limit)).unwrap();
         for ((text, key), expected) in keys.into_iter().zip(expected) {
-            let mut halves = [FacetCounts::new(text.clone(), key.clone()), FacetCounts::new(text, key)];
+            let mut halves = [FacetCounts::new(text.clone(), key.clone(), Arc::default()), FacetCounts::new(text, key, Arc::default())];
             for (n, (block, rows)) in world.blocks.iter().zip(&chosen).enumerate() {
                 let columns = only(block, &halves[n % 2].columns(&block.meta));
                 halves[n % 2].add(&block.meta, &columns, rows).unwrap();

@@ -207,7 +207,7 @@ async fn ask(pair: &Pair, question: &Question) -> Result<(), TestCaseError> {
     let as_of = question.back.map(|back| pair.seq.saturating_sub(back));
     let asked = Ask::now().as_of(as_of);
     let Question { query, range, order, limit, .. } = question.clone();
-    let search = TraceSearch { query: query.clone(), range, order, limit, cursor: None };
+    let search = TraceSearch { query: query.clone(), range, order, limit, cursor: None, once: false };
     let (found, expected) = (pages(store, &asked, &search).await, pages(memory, &asked, &search).await);
     // The newest `seq` may have been a duplicate's, or a removed span's, of which the reference knows nothing.
     let rows = |pages: &[Page<TraceRow>]| pages.iter().map(|page| (page.rows.clone(), page.complete)).collect::<Vec<_>>();

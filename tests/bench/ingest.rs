@@ -4,7 +4,7 @@ use crate::harness::Clew;
 use crate::http::Connection;
 use crate::process::{Process, disk};
 use crate::report::{Report, Target};
-use crate::workload::{Workload, one_trace};
+use crate::workload::{Workload, hex, one_trace};
 use serde_json::json;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -111,7 +111,7 @@ pub fn freshness(clew: &Clew, now: i64, report: &mut Report) {
     let (mut by_id, mut by_search) = (Vec::new(), Vec::new());
     for n in 0..50 {
         let (id, bodies) = one_trace(90_000 + n, 3, now - 1_000_000_000);
-        let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = hex(&id);
         assert_eq!(connection.post_traces(&bodies[0], None).status, 200);
         let answered = Instant::now();
         let trace = format!("/api/traces/{id}");

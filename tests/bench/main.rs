@@ -16,6 +16,7 @@ mod process;
 mod reads;
 mod report;
 mod workload;
+mod xray;
 
 use clap::Parser;
 use harness::Clew;
@@ -38,7 +39,7 @@ struct Options {
     batch: usize,
     #[arg(long, default_value_t = 7)]
     seed: u64,
-    /// Only these parts: ingest (always), gzip, fresh, reads, load, browser, start
+    /// Only these parts: gzip, fresh, reads, load, browser, start, xray; ingest comes before all but xray alone
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Keep the data here instead of in a temporary directory
@@ -49,45 +50,26 @@ struct Options {
     bench: bool,
 }
 
+impl Options {
+    fn wants(&self, part: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == part)
+    }
+}
+
 fn main() {
     let options = Options::parse();
-    let wants = |part: &str| options.only.is_empty() || options.only.iter().any(|only| only == part);
+    let wants = |part| options.wants(part);
     let mut report = Report::default();
     let temporary = TempDir::new().expect("a temporary directory");
-    let data = options.data.clone().unwrap_or_else(|| temporary.path().join("data"));
     // The newest span is a minute old.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970").as_nanos() as i64;
-    let mut workload = Workload::new(options.seed, options.spans, now - SPREAD - 60_000_000_000);
-    let load = Load { spans: options.spans, batch: options.batch };
-
-    println!("{} spans from seed {}, {} a request", options.spans, options.seed, options.batch);
-    check_shape(options.seed, options.batch, &mut report);
-    let clew = Clew::start_in(&data, &[]);
-    std::thread::sleep(Duration::from_secs(2));
-    report.once("resident when idle", "MB", Process(clew.pid()).resident(), Some(Target::AtMost(60.0)), "");
-    ingest::measure(&clew, &data, &mut workload, load, &mut report);
-    if wants("reads") {
-        reads::measure(&clew, &workload, &mut report);
-        report.once("resident after the reads", "MB", Process(clew.pid()).resident(), Some(Target::AtMost(250.0)), "VT 325");
+    if options.only != ["xray"] {
+        spans(&options, temporary.path(), now, &mut report);
     }
-    if wants("fresh") {
-        ingest::freshness(&clew, now, &mut report);
-    }
-    let clew = if wants("start") { restart(clew, &data, &mut report) } else { clew };
-    if wants("load") {
-        pages::under_load(&clew, now, &mut report);
-    }
-    pages::bundle(&clew, &mut report);
-    if wants("browser") {
-        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        runtime.block_on(pages::big_traces(&clew, now, &mut report));
-    }
-    assert!(clew.stop().success(), "clew ends with 0");
-    if wants("gzip") {
-        let spans = options.spans.min(200_000);
-        let clew = Clew::start_in(&temporary.path().join("gzip"), &[]);
-        let mut workload = Workload::new(options.seed, spans, now - SPREAD - 60_000_000_000);
-        ingest::measure_gzip(&clew, &mut workload, Load { spans, ..load }, &mut report);
+    if wants("xray") {
+        let clew = Clew::start_in(&temporary.path().join("xray"), &[]);
+        xray::measure(&clew, options.seed, &mut report);
+        assert!(clew.stop().success(), "clew ends with 0");
     }
 
     report.print();
@@ -95,6 +77,44 @@ fn main() {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target directory").join("bench.json");
     std::fs::write(&file, serde_json::to_string_pretty(&json).expect("JSON")).expect("target/bench.json is written");
     println!("  written to {}", file.display());
+}
+
+/// The parts about OpenTelemetry's spans, all on the same data.
+fn spans(options: &Options, temporary: &Path, now: i64, report: &mut Report) {
+    let wants = |part| options.wants(part);
+    let data = options.data.clone().unwrap_or_else(|| temporary.join("data"));
+    let mut workload = Workload::new(options.seed, options.spans, now - SPREAD - 60_000_000_000);
+    let load = Load { spans: options.spans, batch: options.batch };
+
+    println!("{} spans from seed {}, {} a request", options.spans, options.seed, options.batch);
+    check_shape(options.seed, options.batch, report);
+    let clew = Clew::start_in(&data, &[]);
+    std::thread::sleep(Duration::from_secs(2));
+    report.once("resident when idle", "MB", Process(clew.pid()).resident(), Some(Target::AtMost(60.0)), "");
+    ingest::measure(&clew, &data, &mut workload, load, report);
+    if wants("reads") {
+        reads::measure(&clew, &workload, report);
+        report.once("resident after the reads", "MB", Process(clew.pid()).resident(), Some(Target::AtMost(250.0)), "VT 325");
+    }
+    if wants("fresh") {
+        ingest::freshness(&clew, now, report);
+    }
+    let clew = if wants("start") { restart(clew, &data, report) } else { clew };
+    if wants("load") {
+        pages::under_load(&clew, now, report);
+    }
+    pages::bundle(&clew, report);
+    if wants("browser") {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(pages::big_traces(&clew, now, report));
+    }
+    assert!(clew.stop().success(), "clew ends with 0");
+    if wants("gzip") {
+        let spans = options.spans.min(200_000);
+        let clew = Clew::start_in(&temporary.join("gzip"), &[]);
+        let mut workload = Workload::new(options.seed, spans, now - SPREAD - 60_000_000_000);
+        ingest::measure_gzip(&clew, &mut workload, Load { spans, ..load }, report);
+    }
 }
 
 /// The peers' figures are only comparable with spans of the same shape.

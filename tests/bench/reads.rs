@@ -3,7 +3,7 @@
 use crate::harness::Clew;
 use crate::http::{Connection, encode};
 use crate::report::{Report, Target};
-use crate::workload::{Fact, ROUTES, SERVICES, SPANS_PER_TRACE, SPREAD, TraceFact, Workload};
+use crate::workload::{Fact, ROUTES, SERVICES, SPANS_PER_TRACE, SPREAD, TraceFact, Workload, hex};
 use server::demo::random::Random;
 use std::collections::HashMap;
 use std::time::Instant;
@@ -141,8 +141,4 @@ fn percentiles<'a>(values: impl Iterator<Item = (&'a str, i64)>) -> HashMap<&'a 
         *values.select_nth_unstable(rank).1
     };
     groups.into_iter().map(|(group, values)| (group, p95(values))).collect()
-}
-
-fn hex(id: &[u8; 16]) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
 }

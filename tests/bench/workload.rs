@@ -337,3 +337,8 @@ fn json_length(attributes: &[Attribute]) -> usize {
     };
     1 + attributes.iter().map(|attribute| attribute.key.len() + 4 + value(attribute)).sum::<usize>()
 }
+
+/// An id as it is written.
+pub fn hex(id: &[u8]) -> String {
+    id.iter().map(|byte| format!("{byte:02x}")).collect()
+}

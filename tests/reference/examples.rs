@@ -166,7 +166,8 @@ async fn the_examples_find_what_they_say() {
 #[tokio::test]
 async fn pages_follow_each_other() {
     let memory = memory();
-    let mut search = TraceSearch { query: parse("status:error").unwrap(), range: Range::ALL, order: Order::NEWEST, limit: 1, cursor: None };
+    let mut search =
+        TraceSearch { query: parse("status:error").unwrap(), range: Range::ALL, order: Order::NEWEST, limit: 1, cursor: None, once: false };
     let first = memory.traces(&Ask::now(), &search).await.unwrap();
     assert_eq!((first.rows[0].summary.root.name.as_str(), first.rows[0].matched, first.as_of), ("POST /login", 1, 5));
     search.cursor = first.next;

@@ -144,10 +144,35 @@ async fn errors_are_aws() {
     let bed = Bed::with_keys(Keys::parse("backend = k1").unwrap());
     let refused = call(&bed, "/TraceSegments", segment.clone()).await;
     assert_in_dialect(&refused, "no key");
-    assert_eq!(kind(&refused), (403, "UnrecognizedClientException".into()));
+    assert_eq!(kind(&refused), (403, "MissingAuthenticationTokenException".into()));
     let request = post("/TraceSegments", &[("api-key", "k1")], segment.to_string());
     assert_eq!(answer(bed.xray(), request).await.status, 200);
     assert_eq!(&*bed.store.take()[0].envelope.key, "backend");
+}
+
+/// The recordings are signed by boto3 with AWS's example pair.
+#[tokio::test]
+async fn signed_requests_need_a_pair_of_the_key_file() {
+    let capture = &Capture::all("api", 21)[0];
+    let pair = "app = AKIDEXAMPLE:wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+    for (file, expected) in [
+        (pair.to_owned(), None),
+        (pair.replace("app = AKID", "app = AKIA"), Some("UnrecognizedClientException")),
+        (pair.replace("wJalr", "wjalr"), Some("InvalidSignatureException")),
+        (format!("app = AKIDEXAMPLE:old\n{pair}"), None),
+    ] {
+        let bed = Bed::with_keys(Keys::parse(&file).unwrap());
+        let answer = replay(bed.xray(), capture).await;
+        assert_in_dialect(&answer, &file);
+        let spans = bed.store.take();
+        match expected {
+            None => assert_eq!((answer.status.as_u16(), &*spans[0].envelope.key), (200, "app"), "{file}"),
+            Some(kind) => {
+                assert_eq!((answer.status.as_u16(), answer.header("x-amzn-errortype")), (403, kind), "{file}");
+                assert!(spans.is_empty());
+            }
+        }
+    }
 }
 
 /// `/traces` is a page of ours, `/Traces` an operation of AWS's; an endpoint may have a path of its own.

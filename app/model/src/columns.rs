@@ -8,15 +8,18 @@
 
 mod wire;
 
+use crate::address::{SpanAddress, System};
+use crate::call;
 use crate::id::{SpanId, TraceId};
+use crate::segments::{Segments, parents};
 use crate::span::{Family, Kind, Span, Status};
-use crate::time::Nanos;
-use crate::trace::Trace;
+use crate::time::{Nanos, SECOND};
+use crate::trace::{NEVER_COMPLETED_AFTER, Trace};
 use std::collections::HashMap;
 use wire::{Reader, Writer};
 
 /// The first bytes of the form; the last of them is its version.
-const MAGIC: [u8; 5] = *b"CLEW\x01";
+const MAGIC: [u8; 5] = *b"CLEW\x02";
 
 /// The media type of the form.
 pub const MEDIA_TYPE: &str = "application/vnd.clew.columns";
@@ -47,8 +50,12 @@ pub struct Columns {
     pub services: Vec<String>,
     /// The texts that `name` points into.
     pub names: Vec<String>,
+    /// What was called and sent nothing itself: the texts that `target` points into.
+    pub targets: Vec<String>,
     /// Parent ids of which there is no span.
     pub missing: Vec<SpanId>,
+    /// Whose records of the request these are; one in nearly every trace.
+    pub systems: Vec<System>,
     pub id: Vec<SpanId>,
     /// Nanoseconds from `base`.
     pub start: Vec<i64>,
@@ -68,6 +75,14 @@ pub struct Columns {
     pub links: Vec<u32>,
     /// Attributes, events and links that the SDK dropped.
     pub dropped: Vec<u32>,
+    /// Index of `systems`.
+    pub system: Vec<u32>,
+    /// 1 + index of `targets` for a call that nobody answered, else 0.
+    pub target: Vec<u32>,
+    /// Of what is in progress, 1 + the seconds from `base` until X-Ray announced it; else 0.
+    pub announced: Vec<u32>,
+    /// Ids that more than one span has, sorted.
+    shared: Vec<SpanId>,
 }
 
 /// The small facts of a span in one byte: kind (3 bits), status (2), entry, has an exception, in progress.
@@ -76,7 +91,9 @@ pub struct Flags(u8);
 
 impl Flags {
     fn of(span: &Span) -> Flags {
-        let exception = span.events.iter().any(|event| event.name == "exception");
+        // X-Ray's cause may be the id of an exception that another record has.
+        let elsewhere = || span.family() == Family::Xray && crate::attr::get(&span.attributes, "aws.xray.cause").is_some();
+        let exception = span.events.iter().any(|event| event.name == "exception") || elsewhere();
         let status = span.status as u8;
         Flags(span.kind as u8 | status << 3 | u8::from(span.is_entry()) << 5 | u8::from(exception) << 6 | u8::from(span.in_progress()) << 7)
     }
@@ -99,7 +116,7 @@ impl Flags {
         self.0 & 1 << 5 != 0
     }
 
-    /// Whether an event of the span is an exception.
+    /// Whether an event of the span is an exception, or it names one.
     pub fn has_exception(self) -> bool {
         self.0 & 1 << 6 != 0
     }
@@ -127,19 +144,18 @@ impl Columns {
     /// The columns of a trace.
     pub fn of(trace: &Trace) -> Columns {
         let spans = &trace.spans;
-        let key = |(n, span): (usize, &Span)| ((span.span_id, span.family()), n as u32);
-        let index: HashMap<(SpanId, Family), u32> = spans.iter().enumerate().rev().map(key).collect();
         let base = spans.iter().map(|span| span.start).min().unwrap_or_default();
-        let (mut services, mut names, mut missing) = (Table::default(), Table::default(), Table::default());
-        let parent = |span: &Span| match span.parent_id {
-            None => Parent::Root,
-            // Of two spans with this id, the one of the same family.
-            Some(id) => match index.get(&(id, span.family())).or_else(|| index.get(&(id, span.family().other()))) {
-                Some(&at) => Parent::Span(at),
-                None => Parent::Missing(missing.index(id)),
-            },
+        let (mut services, mut names, mut systems) = (Table::default(), Table::default(), Table::default());
+        let mut missing: Table<(TraceId, SpanId)> = Table::default();
+        let parent = |(span, parent): (&Span, Option<usize>)| match (span.parent_id, parent) {
+            (None, _) => Parent::Root,
+            (Some(_), Some(at)) => Parent::Span(at as u32),
+            (Some(id), None) => Parent::Missing(missing.index((span.trace_id, id))),
         };
-        Columns {
+        let parent = spans.iter().zip(parents(spans)).map(parent).collect();
+        let system = spans.iter().map(|span| systems.index(System::of(span))).collect();
+        let (targets, target) = targets(spans);
+        let mut columns = Columns {
             trace_id: trace.trace_id,
             base,
             duplicates: trace.duplicates,
@@ -148,7 +164,7 @@ impl Columns {
             id: spans.iter().map(|span| span.span_id).collect(),
             start: spans.iter().map(|span| span.start.saturating_sub(base)).collect(),
             duration: spans.iter().map(|span| span.duration_ns.max(0)).collect(),
-            parent: spans.iter().map(parent).collect(),
+            parent,
             service: spans.iter().map(|span| services.index(span.service())).collect(),
             name: spans.iter().map(|span| names.index(span.name.as_str())).collect(),
             flags: spans.iter().map(Flags::of).collect(),
@@ -158,9 +174,70 @@ impl Columns {
             dropped: spans.iter().map(dropped).collect(),
             services: services.order.into_iter().map(str::to_owned).collect(),
             names: names.order.into_iter().map(str::to_owned).collect(),
-            missing: missing.order,
+            missing: missing.order.into_iter().map(|(_, id)| id).collect(),
+            systems: systems.order,
+            system,
+            targets,
+            target,
+            announced: spans.iter().map(|span| announced(span, base)).collect(),
+            shared: Vec::new(),
+        };
+        columns.find_shared();
+        columns
+    }
+
+    /// The shortest address that means this span and no other.
+    pub fn address(&self, n: usize) -> SpanAddress {
+        let id = self.id[n];
+        if self.shared.binary_search(&id).is_err() {
+            return id.into();
+        }
+        let System { trace_id, family } = self.system_of(n);
+        let address = SpanAddress { id, family: Some(family), trace_id: None };
+        let others = (0..self.len()).filter(|&other| other != n && self.id[other] == id);
+        let unique = others.map(|other| self.system_of(other)).all(|system| system.family != family);
+        SpanAddress { trace_id: (!unique).then_some(trace_id), ..address }
+    }
+
+    /// The first span that an address fits.
+    pub fn find(&self, address: SpanAddress) -> Option<u32> {
+        (0..self.len()).find(|&n| address.fits(self.id[n], self.system_of(n))).map(|n| n as u32)
+    }
+
+    /// Whose record a span is.
+    pub fn system_of(&self, n: usize) -> System {
+        self.systems[self.system[n] as usize]
+    }
+
+    /// What an unanswered call went to.
+    pub fn target_of(&self, n: usize) -> Option<&str> {
+        self.target[n].checked_sub(1).map(|at| self.targets[at as usize].as_str())
+    }
+
+    /// Whether a span that is in progress has been for so long that its end is not expected any more.
+    pub fn never_completed(&self, n: usize, now: Nanos) -> bool {
+        let announced = self.announced[n].checked_sub(1).map(|seconds| self.base.saturating_add(i64::from(seconds) * SECOND));
+        announced.is_some_and(|at| now.saturating_sub(at) >= NEVER_COMPLETED_AFTER)
+    }
+
+    /// Fills `shared`. One system has no two spans of one id.
+    fn find_shared(&mut self) {
+        if self.systems.len() > 1 {
+            let mut ids = self.id.clone();
+            ids.sort_unstable();
+            self.shared = ids.chunk_by(|a, b| a == b).filter(|same| same.len() > 1).map(|same| same[0]).collect();
         }
     }
+}
+
+/// What the unanswered calls went to, and by span which of it.
+fn targets(spans: &[Span]) -> (Vec<String>, Vec<u32>) {
+    let mut texts: Table<String> = Table::default();
+    let mut target = vec![0; spans.len()];
+    for at in Segments::of(spans).unanswered(spans) {
+        target[at] = 1 + texts.index(call::called(&spans[at]).beside(&spans[at].name).to_owned());
+    }
+    (texts.order, target)
 }
 
 /// Gives equal values one index, in the order they are first seen.
@@ -175,12 +252,15 @@ impl<T> Default for Table<T> {
     }
 }
 
-impl<T: Copy + Eq + std::hash::Hash> Table<T> {
+impl<T: Clone + Eq + std::hash::Hash> Table<T> {
     fn index(&mut self, value: T) -> u32 {
-        *self.seen.entry(value).or_insert_with(|| {
-            self.order.push(value);
-            (self.order.len() - 1) as u32
-        })
+        if let Some(&at) = self.seen.get(&value) {
+            return at;
+        }
+        let at = self.order.len() as u32;
+        self.order.push(value.clone());
+        self.seen.insert(value, at);
+        at
     }
 }
 
@@ -188,6 +268,11 @@ fn http_status(span: &Span) -> u16 {
     let names = crate::semconv::names("http.response.status_code");
     let value = names.iter().find_map(|name| crate::attr::get(&span.attributes, name)?.as_f64());
     value.filter(|code| (100.0..1000.0).contains(code)).map_or(0, |code| code as u16)
+}
+
+fn announced(span: &Span, base: Nanos) -> u32 {
+    let seconds = || span.envelope.received_at.saturating_sub(base).max(0) / SECOND;
+    if span.in_progress() { u32::try_from(seconds().saturating_add(1)).unwrap_or(u32::MAX) } else { 0 }
 }
 
 fn dropped(span: &Span) -> u32 {
@@ -205,6 +290,12 @@ pub fn encode(columns: &Columns) -> Vec<u8> {
     to.signed(columns.last_received);
     to.texts(&columns.services);
     to.texts(&columns.names);
+    to.texts(&columns.targets);
+    to.number(columns.systems.len() as u64);
+    for system in &columns.systems {
+        to.bytes(&system.trace_id.0);
+        to.bytes(&[system.family as u8]);
+    }
     to.number(columns.missing.len() as u64);
     columns.missing.iter().for_each(|id| to.bytes(&id.0));
     to.number(columns.len() as u64);
@@ -227,8 +318,8 @@ pub fn encode(columns: &Columns) -> Vec<u8> {
     columns.name.iter().for_each(|&at| to.number(at.into()));
     columns.flags.iter().for_each(|flags| to.bytes(&[flags.0]));
     to.sparse(columns.http_status.iter().map(|&code| code.into()));
-    for counts in [&columns.events, &columns.links, &columns.dropped] {
-        to.sparse(counts.iter().copied());
+    for values in [&columns.events, &columns.links, &columns.dropped, &columns.system, &columns.target, &columns.announced] {
+        to.sparse(values.iter().copied());
     }
     to.done()
 }
@@ -243,6 +334,17 @@ pub fn decode(bytes: &[u8]) -> Result<Columns, Malformed> {
     let (base, duplicates, conflicts, last_received) = (from.signed()?, from.number()?, from.number()?, from.signed()?);
     let services = from.texts()?;
     let names = from.texts()?;
+    let targets = from.texts()?;
+    let systems_len = from.count(17)?;
+    let systems = from.many(systems_len, |from| {
+        let trace_id = TraceId(from.array()?);
+        let family = match from.array()? {
+            [0] => Family::Otel,
+            [1] => Family::Xray,
+            _ => return Err(Malformed),
+        };
+        Ok(System { trace_id, family })
+    })?;
     let missing_len = from.count(8)?;
     let missing = from.many(missing_len, |from| Ok(SpanId(from.array()?)))?;
     let n = from.count(8)?;
@@ -269,7 +371,10 @@ pub fn decode(bytes: &[u8]) -> Result<Columns, Malformed> {
     let flags = from.many(n, |from| Ok(Flags(from.array::<1>()?[0])))?;
     let http_status = from.sparse(n)?.into_iter().map(|code| u16::try_from(code).map_err(|_| Malformed)).collect::<Result<_, _>>()?;
     let (events, links, dropped) = (from.sparse(n)?, from.sparse(n)?, from.sparse(n)?);
-    Ok(Columns {
+    let (system, target, announced) = (from.sparse(n)?, from.sparse(n)?, from.sparse(n)?);
+    system.iter().try_for_each(|&at| index(at.into(), systems.len()).map(drop))?;
+    target.iter().try_for_each(|&at| index(at.into(), targets.len() + 1).map(drop))?;
+    let mut columns = Columns {
         trace_id,
         base,
         duplicates,
@@ -289,7 +394,15 @@ pub fn decode(bytes: &[u8]) -> Result<Columns, Malformed> {
         events,
         links,
         dropped,
-    })
+        systems,
+        system,
+        targets,
+        target,
+        announced,
+        shared: Vec::new(),
+    };
+    columns.find_shared();
+    Ok(columns)
 }
 
 fn index(value: u64, len: usize) -> Result<u32, Malformed> {

@@ -6,19 +6,24 @@
 pub mod id;
 pub mod time;
 
+pub mod address;
 pub mod attr;
+pub mod call;
 pub mod json;
 pub mod log;
+pub mod segments;
 pub mod span;
 pub mod trace;
 
 pub mod columns;
 pub mod waterfall;
 
+pub mod alias;
 pub mod query;
+pub mod request;
 pub mod sampling;
-pub mod views;
 pub mod semconv;
+pub mod views;
 
 pub mod colour;
 

@@ -1,9 +1,10 @@
 //! All that pages and the JSON API know of the store. The server implements it over SQLite; the tests have a second,
 //! plain in-memory implementation, and compare the two on every method.
 
+use crate::alias::Aliases;
 use crate::id::TraceId;
 use crate::query::ast::{Command, Key, Query, Stats};
-use crate::time::{Nanos, Range};
+use crate::time::{MINUTE, Nanos, Range};
 use crate::trace::{Summary, Trace};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -109,7 +110,13 @@ pub struct TraceSearch {
     pub limit: u32,
     /// Where the page before ended.
     pub cursor: Option<Cursor>,
+    /// Whether a request of which several systems have a trace ([`crate::request`]) is found once: by the [first](crate::request::Joins::stands) of
+    /// its traces that are found. Which traces are of one request, spans say that start at most [`NEAR`] before or after a trace.
+    pub once: bool,
 }
+
+/// See [`TraceSearch::once`], nanoseconds.
+pub const NEAR: Nanos = MINUTE;
 
 /// Sort order of a trace list; ties by trace id, ascending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -183,6 +190,8 @@ pub struct TraceRow {
     pub matched: u32,
     /// The earliest matching span (by start, then id); the row links to it. `None` when the query has no filter.
     pub first_match: Option<crate::id::SpanId>,
+    /// If requests are wanted [once](TraceSearch::once): the other traces of this request, matching or not, by id.
+    pub others: Vec<Summary>,
 }
 
 /// A page of a list.
@@ -403,6 +412,9 @@ pub trait Reader: Send + Sync {
 
     /// Listeners, warnings and size.
     async fn instance(&self) -> Result<Instance, Problem>;
+
+    /// Other names of services. They apply to all of the above but [`Reader::trace`], which has the names that were sent.
+    fn aliases(&self) -> Arc<Aliases>;
 
     /// Now, for relative ranges and "still arriving": tests have their own clock.
     fn now(&self) -> Nanos;

@@ -17,6 +17,7 @@
 pub mod ast;
 mod complete;
 mod edit;
+pub mod filter_pattern;
 pub mod insights;
 mod key;
 mod lex;

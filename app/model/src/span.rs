@@ -63,6 +63,27 @@ impl Family {
         if source.starts_with("xray") { Family::Xray } else { Family::Otel }
     }
 
+    /// As addresses and parameters write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Family::Otel => "otel",
+            Family::Xray => "xray",
+        }
+    }
+
+    /// Reads what [`Family::as_str`] wrote.
+    pub fn named(text: &str) -> Option<Family> {
+        [Family::Otel, Family::Xray].into_iter().find(|family| family.as_str() == text)
+    }
+
+    /// As people call it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Family::Otel => "OpenTelemetry",
+            Family::Xray => "X-Ray",
+        }
+    }
+
     /// The other one.
     pub fn other(self) -> Family {
         match self {

@@ -22,11 +22,11 @@ struct Call {
     answer: &'static str,
 }
 
-const CALLS: [Call; 12] = [
+const CALLS: [Call; 13] = [
     Call {
         path: "/api/traces",
         parameters: "q, range, limit (1–1000, 50), order, cursor",
-        answer: r#"{"traces":[{"trace_id","root":{"service","name","span_id","status"},"has_root","start","duration_ns","spans","errors","matched","first_match","services":[{"name","spans"}],"sources","settled"}],"cursor","as_of","complete"}"#,
+        answer: r#"{"traces":[{"trace_id","root":{"service","name","span_id","status"},"has_root","start","duration_ns","spans","errors","matched","first_match","services":[{"name","spans"}],"sources","other_ids","settled"}],"cursor","as_of","complete"}"#,
     },
     Call {
         path: "/api/traces/count",
@@ -45,13 +45,13 @@ const CALLS: [Call; 12] = [
     },
     Call {
         path: "/api/traces/{trace_id}/columns",
-        parameters: "",
+        parameters: "system (otel, xray)",
         answer: "The waterfall as binary columns, for the browser. Its format changes with the version.",
     },
     Call {
         path: "/api/traces/{trace_id}/spans/{span_id}",
         parameters: "family",
-        answer: "One span, as above. Where OpenTelemetry and X-Ray have each a span of this id, family=otel or family=xray says which.",
+        answer: "One span, as above. Where OpenTelemetry and X-Ray have each a span of this id, family=otel or family=xray (or .otel, .xray after the id) says which.",
     },
     Call {
         path: "/api/stats",
@@ -69,6 +69,11 @@ const CALLS: [Call; 12] = [
         path: "/api/sources",
         parameters: "",
         answer: r#"{"listeners":[{"name","addr","warning"}],"warnings","ledger":[{"source","signal","received","stored","duplicate","conflict","merged","rejected":[{"reason","records"}],"dropped":[{"reason","records"}],"last_received","samples":[{"at","reason","record"}]}],"version","retention_days","disk_bytes","spans","has_demo"}"#,
+    },
+    Call {
+        path: "/api/aliases",
+        parameters: "none. PUT replaces them all, with what GET answers as its body",
+        answer: r#"{"aliases":{"localhost":"backend-flask"}}"#,
     },
     Call { path: "/find?id=", parameters: "any id, traceparent, URL or query", answer: "303 to the trace’s page, or to a search." },
 ];
@@ -89,7 +94,7 @@ fn docs(http: &str) -> AnyView {
     view! {
         <div class="page-head"><h1>"JSON API"</h1></div>
         <div class="prose stack">
-            <p>"Every page is made from these calls; what a page shows, a script can have. Reads only, with " <code>"GET"</code> "."</p>
+            <p>"Every page is made from these calls; what a page shows, a script can have. All are reads, with "<code>"GET"</code>"; aliases of services can also be "<code>"PUT"</code>"."</p>
             <Code id="api-example" text=examples label="Two example calls"/>
             <h2>"What calls share"</h2>
             <dl class="facts wide">

@@ -169,7 +169,7 @@ fn listeners(instance: &Instance) -> AnyView {
     };
     view! {
         <section class="card" aria-labelledby="listeners">
-            <header><h2 id="listeners">"Listeners"</h2></header>
+            <header><h2 id="listeners">"Listeners"</h2><a href=url::Aliases.to_string()>"Service aliases"</a></header>
             <ul class="listeners">{instance.listeners.iter().map(row).collect_view()}</ul>
         </section>
     }

@@ -1,20 +1,24 @@
 //! `/t/{trace_id}`: one request, whole. The server draws all of it that fits a window; the island
 //! [`Waterfall`](islands::Waterfall) takes over from the same columns the drawing is made of.
 
-mod attributes;
 mod detail;
 mod drawing;
+mod exceptions;
 mod figures;
 mod head;
+mod inferred;
+mod raw;
 mod rows;
 mod search;
+mod sections;
 mod stack;
+mod systems;
 mod tools;
 
 pub use detail::span_panel;
 pub use search::found;
 
-use crate::request::request;
+use crate::request::recorded;
 use crate::ui::frame::{Shown, Tab, page};
 use crate::url;
 use drawing::Drawing;
@@ -32,22 +36,20 @@ pub fn TracePage() -> impl IntoView {
     page(move |here| async move {
         let id: TraceId = id.parse().map_err(|_| Problem::NotFound("trace"))?;
         let url = url::Trace::parse(id, &here.search);
-        let trace = match url.view.alone {
-            true => here.reader.trace(&here.ask, id).await?,
-            false => request(&*here.reader, &here.ask, id).await?,
-        };
-        let links = match url.view.span {
-            Some(_) => here.reader.links_to(&here.ask, id).await?,
+        let recorded = recorded(&*here.reader, &here.ask, id, &url.view).await?;
+        let links = match url.view.span.and_then(|address| recorded.span(address)) {
+            Some(span) => here.reader.links_to(&here.ask, span.trace_id).await?,
             None => Vec::new(),
         };
-        let drawing = Drawing::of(url, trace, links, here.now);
+        let drawing = Drawing::of(url, recorded, links, here.now);
         let main = drawing.title();
         Ok(Shown { title: main, tab: Tab::Traces, range: url::Range::default(), status: 200, body: body(&drawing).into_any() })
     })
 }
 
 fn body(drawing: &Drawing) -> impl IntoView + use<> {
-    let columns = url::ApiColumns { id: drawing.url.id, request: drawing.ids.len() > 1 }.to_string();
+    let request = drawing.systems.iter().any(|system| system.trace_id != drawing.url.id);
+    let columns = url::ApiColumns { id: drawing.url.id, request, system: drawing.url.view.system }.to_string();
     let form = drawing.url.view.tab;
     let shown = match form {
         Form::Waterfall => rows::waterfall(drawing).into_any(),

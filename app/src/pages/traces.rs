@@ -63,7 +63,7 @@ fn not_a_query(asked: Asked, error: ParseError) -> Shown {
 }
 
 async fn found(here: Here, asked: Asked, query: Query) -> Result<Shown, Problem> {
-    let search = TraceSearch { query, range: asked.range, order: asked.url.order, limit: ROWS, cursor: asked.url.cursor };
+    let search = TraceSearch { query, range: asked.range, order: asked.url.order, limit: ROWS, cursor: asked.url.cursor, once: true };
     let (rows, counts) = futures::future::join(here.reader.traces(&here.ask, &search), Counts::read(&here, &search, asked.url.wait)).await;
     let rows = match rows {
         Ok(rows) => rows,
@@ -80,7 +80,8 @@ async fn found(here: Here, asked: Asked, query: Query) -> Result<Shown, Problem>
     let brief = here.ask.clone().until(std::time::Instant::now() + counts::BRIEF);
     let services = here.reader.services(&brief, asked.range).await?;
     let named = services.iter().map(String::as_str).chain(counts.services());
-    let colours = colours(named.chain(rows.rows.iter().flat_map(|row| row.summary.services.iter().map(|(name, _)| name.as_str()))));
+    let summaries = rows.rows.iter().flat_map(|row| std::iter::once(&row.summary).chain(&row.others));
+    let colours = colours(named.chain(summaries.flat_map(|summary| summary.services.iter().map(|(name, _)| name.as_str()))));
     let link = |text: String| asked.url.with_query(text).to_string();
     let title = if asked.url.query.is_empty() { "Traces".to_owned() } else { format!("{} · Traces", asked.url.query) };
     let exact = (!counts.exact()).then(|| url::Traces { wait: true, ..asked.url.clone() }.to_string());

@@ -5,6 +5,7 @@ use super::range::Range;
 use super::traces::{Traces, order_text};
 use model::id::TraceId;
 use model::port::Order;
+use model::span::Family;
 use std::fmt;
 
 /// `/api`: the documentation of the JSON API.
@@ -91,11 +92,14 @@ impl fmt::Display for ApiTrace {
 pub struct ApiColumns {
     pub id: TraceId,
     pub request: bool,
+    /// See [`model::waterfall::View::system`].
+    pub system: Option<Family>,
 }
 
 impl fmt::Display for ApiColumns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "/api/{}/{}/columns", if self.request { "requests" } else { "traces" }, self.id)
+        let mut to = Writer::new(f, &format!("/api/{}/{}/columns", if self.request { "requests" } else { "traces" }, self.id))?;
+        to.pair("system", self.system.map(Family::as_str).unwrap_or_default())
     }
 }
 

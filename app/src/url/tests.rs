@@ -1,5 +1,6 @@
 use super::*;
 use model::port::{Order, OrderBy};
+use model::span::Family;
 use model::time::{DAY, HOUR, MINUTE, SECOND};
 
 const ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -33,8 +34,8 @@ fn every_url() {
         ApiFacets { query: "".into(), range: Range::default(), keys: vec!["service".into(), "http.route".into()] }.to_string(),
         ApiTrace { id, otlp: false }.to_string(),
         ApiTrace { id, otlp: true }.to_string(),
-        ApiColumns { id, request: false }.to_string(),
-        ApiColumns { id, request: true }.to_string(),
+        ApiColumns { id, request: false, system: None }.to_string(),
+        ApiColumns { id, request: true, system: Some(Family::Xray) }.to_string(),
         ApiKeys { prefix: "http.".into(), range: Range::default() }.to_string(),
         ApiValues { key: "http.route".into(), prefix: "/a".into(), range: Range::Last(DAY) }.to_string(),
         DEMO_START.into(),
@@ -58,7 +59,7 @@ fn every_url() {
 /api/traces/4bf92f3577b34da6a3ce929d0e0e4736
 /api/traces/4bf92f3577b34da6a3ce929d0e0e4736?format=otlp
 /api/traces/4bf92f3577b34da6a3ce929d0e0e4736/columns
-/api/requests/4bf92f3577b34da6a3ce929d0e0e4736/columns
+/api/requests/4bf92f3577b34da6a3ce929d0e0e4736/columns?system=xray
 /api/keys?prefix=http.
 /api/values?key=http.route&prefix=/a&last=1d
 /demo/start

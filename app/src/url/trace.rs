@@ -21,7 +21,7 @@ impl Trace {
 
     /// The page with a span open, if one is given, and a search inside.
     pub fn at(id: TraceId, span: Option<SpanId>, query: &str) -> Trace {
-        Trace { id, view: View { span, query: query.to_owned(), ..View::default() } }
+        Trace { id, view: View { span: span.map(Into::into), query: query.to_owned(), ..View::default() } }
     }
 
     /// Reads a query string.

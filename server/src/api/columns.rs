@@ -2,10 +2,9 @@
 
 use super::State;
 use super::answer::{Failure, json};
-use super::ask::Parameters;
-use super::trace::trace_id;
+use super::recorded::{Of, shown};
 use app::pages::trace::found;
-use app::request::request;
+use app::request::Recorded;
 use axum::extract::{Path, RawQuery};
 use axum::http::HeaderMap;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
@@ -13,27 +12,38 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use model::columns::{Columns, MEDIA_TYPE, encode};
 use model::port::{Ask, Problem};
-use model::trace::Trace;
+use rustc_hash::FxBuildHasher;
+use std::hash::BuildHasher;
 
-/// `GET /api/traces/{id}/columns`: the form of [`model::columns`]. Has an entity tag, so that a page that waits for late
-/// spans learns cheaply that there are none.
-pub(super) async fn columns(store: State, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Failure> {
-    let ask = Ask::now();
-    let _left = ask.cancel_on_drop();
-    columns_of(store.trace(&ask, trace_id(&id)?).await?, &headers).await
+/// `GET /api/traces/{id}/columns?system=`: the form of [`model::columns`]. Has an entity tag, so that a page that waits for
+/// late spans learns cheaply that there are none.
+pub(super) async fn columns(
+    store: State,
+    Path(id): Path<String>,
+    RawQuery(raw): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    columns_of(&store, Of::Trace, &id, raw, &headers).await
 }
 
-/// `GET /api/requests/{id}/columns`: the same of all traces of the request.
-pub(super) async fn request_columns(store: State, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Failure> {
-    let ask = Ask::now();
-    let _left = ask.cancel_on_drop();
-    columns_of(request(&**store, &ask, trace_id(&id)?).await?, &headers).await
+/// `GET /api/requests/{id}/columns?system=`: the same of all traces of the request.
+pub(super) async fn request_columns(
+    store: State,
+    Path(id): Path<String>,
+    RawQuery(raw): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    columns_of(&store, Of::Request, &id, raw, &headers).await
 }
 
-async fn columns_of(trace: Trace, headers: &HeaderMap) -> Result<Response, Failure> {
+async fn columns_of(store: &State, of: Of, id: &str, raw: Option<String>, headers: &HeaderMap) -> Result<Response, Failure> {
+    let ask = Ask::now();
+    let _left = ask.cancel_on_drop();
+    let (_, Recorded { trace, .. }) = shown(&***store, &ask, of, id, raw).await?;
     // A merged document changes a span and may leave their number as it was.
     let newest = trace.spans.iter().map(|span| span.envelope.seq).max().unwrap_or(0);
-    let tag = format!("\"{}-{newest}-{}-{}-{}\"", trace.spans.len(), trace.last_received, trace.duplicates, trace.conflicts);
+    let names = FxBuildHasher.hash_one(&*store.aliases());
+    let tag = format!("\"{}-{newest}-{}-{}-{}-{names:x}\"", trace.spans.len(), trace.last_received, trace.duplicates, trace.conflicts);
     let tag = HeaderValue::from_str(&tag).map_err(|error| Problem::Unavailable(error.to_string()))?;
     let known = headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes().windows(tag.len()).any(|part| part == tag.as_bytes()));
     if known {
@@ -46,25 +56,23 @@ async fn columns_of(trace: Trace, headers: &HeaderMap) -> Result<Response, Failu
     Ok(([(CONTENT_TYPE, media_type), (CACHE_CONTROL, HeaderValue::from_static("no-cache")), (ETAG, tag)], bytes).into_response())
 }
 
-/// `GET /api/traces/{id}/matches?q=`: the spans a search inside the trace finds, `{"spans":[0,5,...]}`, as positions in the
-/// columns.
+/// `GET /api/traces/{id}/matches?q=&system=`: the spans a search inside the trace finds, `{"spans":[0,5,...]}`, as positions
+/// in the columns.
 pub(super) async fn matches(store: State, Path(id): Path<String>, RawQuery(raw): RawQuery) -> Result<Response, Failure> {
-    let ask = Ask::now();
-    let _left = ask.cancel_on_drop();
-    matches_in(store.trace(&ask, trace_id(&id)?).await?, raw).await
+    matches_in(&store, Of::Trace, &id, raw).await
 }
 
-/// `GET /api/requests/{id}/matches?q=`: the same in all traces of the request.
+/// `GET /api/requests/{id}/matches?q=&system=`: the same in all traces of the request.
 pub(super) async fn request_matches(store: State, Path(id): Path<String>, RawQuery(raw): RawQuery) -> Result<Response, Failure> {
-    let ask = Ask::now();
-    let _left = ask.cancel_on_drop();
-    matches_in(request(&**store, &ask, trace_id(&id)?).await?, raw).await
+    matches_in(&store, Of::Request, &id, raw).await
 }
 
-async fn matches_in(trace: Trace, raw: Option<String>) -> Result<Response, Failure> {
-    let query = Parameters::of(raw).text("q").to_owned();
+async fn matches_in(store: &State, of: Of, id: &str, raw: Option<String>) -> Result<Response, Failure> {
+    let ask = Ask::now();
+    let _left = ask.cancel_on_drop();
+    let (url, Recorded { trace, .. }) = shown(&***store, &ask, of, id, raw).await?;
     let find = move || {
-        let found = found(&trace, &Columns::of(&trace), &query);
+        let found = found(&trace, &Columns::of(&trace), &url.view.query);
         found.into_iter().enumerate().filter(|&(_, found)| found).map(|(n, _)| n as u32).collect()
     };
     let spans: Vec<u32> = tokio::task::spawn_blocking(find).await.map_err(|error| Problem::Unavailable(error.to_string()))?;

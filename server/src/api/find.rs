@@ -28,7 +28,7 @@ async fn trace_of(reader: &dyn Reader, span: SpanId) -> Option<Found> {
     let query = model::query::parse(&query).ok()?;
     let ask = Ask::now().until(Instant::now() + PATIENCE);
     let _left = ask.cancel_on_drop();
-    let search = TraceSearch { query, range: Range::ALL, order: Order::NEWEST, limit: 1, cursor: None };
+    let search = TraceSearch { query, range: Range::ALL, order: Order::NEWEST, limit: 1, cursor: None, once: false };
     let page = reader.traces(&ask, &search).await.ok()?;
     let id = page.rows.first()?.summary.trace_id;
     Some(Found::Trace(Trace::at(id, Some(span), "")))

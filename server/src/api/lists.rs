@@ -12,6 +12,7 @@ use model::query::parse_key;
 use model::span::Status;
 use model::time::Nanos;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 #[derive(Serialize)]
 struct Traces<'a> {
@@ -34,7 +35,10 @@ struct Row<'a> {
     matched: u32,
     first_match: Option<SpanId>,
     services: Vec<Service<'a>>,
-    sources: &'a [String],
+    /// Of all traces of the request.
+    sources: BTreeSet<&'a str>,
+    /// The other traces of the request.
+    other_ids: Vec<TraceId>,
     settled: bool,
 }
 
@@ -67,7 +71,8 @@ impl<'a> Row<'a> {
             matched: row.matched,
             first_match: row.first_match,
             services: summary.services.iter().map(|(name, spans)| Service { name, spans: *spans }).collect(),
-            sources: &summary.sources,
+            sources: std::iter::once(summary).chain(&row.others).flat_map(|one| &one.sources).map(String::as_str).collect(),
+            other_ids: row.others.iter().map(|other| other.trace_id).collect(),
             settled: summary.settled(now),
         }
     }
@@ -80,6 +85,7 @@ fn search(parameters: &Parameters, store: &State) -> Result<TraceSearch, Failure
         order: parameters.order()?,
         limit: parameters.number("limit", 50, 1, 1000)?,
         cursor: parameters.cursor()?,
+        once: true,
     })
 }
 

@@ -6,6 +6,7 @@ use super::ask::Parameters;
 use super::otlp::TracesData;
 use axum::extract::{Path, RawQuery};
 use axum::response::Response;
+use model::address::{SpanAddress, System};
 use model::attr::{Attributes, as_map};
 use model::id::{SpanId, TraceId};
 use model::port::{Ask, Problem};
@@ -144,18 +145,20 @@ pub(super) async fn trace(store: State, Path(id): Path<String>, RawQuery(raw): R
 /// `GET /api/traces/{id}/spans/{span_id}`
 pub(super) async fn span(store: State, Path((id, span_id)): Path<(String, String)>, RawQuery(raw): RawQuery) -> Result<Response, Failure> {
     let id = trace_id(&id)?;
-    let family = match Parameters::of(raw).text("family") {
-        "" => None,
-        "otel" => Some(Family::Otel),
-        "xray" => Some(Family::Xray),
-        _ => return Err(Failure::bad("family must be otel or xray")),
-    };
-    let span_id: SpanId = span_id.parse().map_err(|_| Failure::bad("a span id has 16 hex digits"))?;
+    let mut address = span_address(&span_id)?;
+    match Parameters::of(raw).text("family") {
+        "" => {}
+        family => address.family = Some(Family::named(family).ok_or_else(|| Failure::bad("family must be otel or xray"))?),
+    }
     let ask = Ask::now();
     let _left = ask.cancel_on_drop();
     let trace = store.trace(&ask, id).await?;
-    let span = trace.spans.into_iter().find(|span| span.span_id == span_id && family.is_none_or(|family| span.family() == family));
+    let span = trace.spans.into_iter().find(|span| address.fits(span.span_id, System::of(span)));
     Ok(json(&Written(span.ok_or(Problem::NotFound("span"))?)))
+}
+
+pub(super) fn span_address(text: &str) -> Result<SpanAddress, Failure> {
+    text.parse().map_err(|_| Failure::bad("a span id has 16 hex digits, .otel or .xray after it where both have it"))
 }
 
 pub(super) fn trace_id(text: &str) -> Result<TraceId, Failure> {

@@ -11,6 +11,7 @@ mod column;
 pub mod decode;
 pub mod encode;
 pub mod facet;
+pub mod joins;
 mod keyed;
 mod matcher;
 pub mod meta;
@@ -23,6 +24,7 @@ mod value;
 pub use bitmap::Bitmap;
 pub use decode::{span_ids, spans, spans_of_trace, summaries, traces};
 pub use encode::{encode, encode_tail};
+pub use matcher::wildcard;
 pub use meta::Meta;
 pub use plan::Plan;
 

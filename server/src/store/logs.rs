@@ -1,3 +1,7 @@
 //! What the log store is made of that does no IO: how a line is tested, and its blocks.
 
+pub mod block;
+pub mod filter_pattern;
+pub mod matching;
+pub mod pattern;
 pub mod test;

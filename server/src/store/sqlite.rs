@@ -8,11 +8,14 @@ mod count;
 mod day;
 mod digest;
 mod directory;
+mod file;
 mod fold;
 mod intake;
+mod joins;
 mod journal;
 mod known;
 mod ledger;
+pub mod log_catalog;
 mod logs;
 mod lookup;
 mod page;
@@ -36,6 +39,7 @@ use day::{DayFile, lock};
 use directory::Directory;
 use known::Known;
 use ledger::Ledger;
+use model::alias::Aliases;
 use model::port::{Listener, Problem};
 use model::span::Span;
 use model::time::{DAY, Nanos, day_of};
@@ -47,7 +51,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
-use view::{Shared, View};
+use view::{Shared, View, unavailable};
 use world::{Day, World};
 
 /// Spans that may be decoded and not yet committed, over all requests.
@@ -86,6 +90,7 @@ pub struct Sqlite {
     core: Arc<Core>,
     requests: Mutex<Option<mpsc::Sender<intake::Request>>>,
     orders: mpsc::Sender<seal::Order>,
+    log_orders: mpsc::Sender<logs::seal::Order>,
     tasks: tokio::sync::Mutex<Vec<JoinHandle<()>>>,
     in_flight: Arc<Semaphore>,
 }
@@ -113,12 +118,14 @@ struct Core {
     unmarked: Mutex<BTreeSet<(i64, i64)>>,
     seal_now: Notify,
     sealed_some: Notify,
+    logs: logs::LogCore,
     /// Days before this one are dropped and stay so.
     floor: AtomicI64,
     again_floor: AtomicI64,
     /// A seal failed half way: nothing is sealed until the next start, which puts it right.
     halted: AtomicBool,
     settings: settings::Settings,
+    aliases: RwLock<Arc<Aliases>>,
     again: sqlx::SqlitePool,
     figures: Figures,
     listeners: Mutex<Vec<Listener>>,
@@ -152,6 +159,10 @@ impl Core {
 
     fn world(&self) -> Arc<World> {
         self.world.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    fn aliases(&self) -> Arc<Aliases> {
+        self.aliases.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }
 
     fn view(&self, as_of: Option<u64>) -> View {
@@ -211,12 +222,16 @@ impl Sqlite {
         let (journal, past) = journal::Journal::open(&intake).await.map_err(|error| broken("intake.db", &error))?;
         let settings = settings::Settings::open(&directory.path.join("catalog.db")).await.map_err(|error| broken("catalog.db", &error))?;
         let floor = settings.floor().await.map_err(|error| broken("catalog.db", &error))?;
+        let aliases = settings.aliases().await.map_err(|error| broken("catalog.db", &error))?;
         let days = directory.days().map_err(|error| OpenError::Unwritable(directory.path.clone(), error.to_string()))?;
         let mut world = World::new(past.seq);
         for day in days {
             world.days.insert(day, Day::new(Arc::new(DayFile::new(day, directory.path.join(directory::day_file(day))))));
         }
+        let logs = logs::LogCore::open(settings.pool(), &directory, past.seq, past.requests).await;
+        let logs = logs.map_err(|error| broken("catalog.db", &error))?;
         let core = Arc::new(Core {
+            logs,
             shared: Arc::default(),
             world: RwLock::new(Arc::new(world)),
             known: Mutex::new(Known::new(past.seq + 1)),
@@ -234,6 +249,7 @@ impl Sqlite {
             again_floor: AtomicI64::new(i64::MIN),
             halted: AtomicBool::new(false),
             settings,
+            aliases: RwLock::new(Arc::new(aliases)),
             again: journal::readers(&intake),
             figures: Figures::default(),
             listeners: Mutex::default(),
@@ -242,14 +258,22 @@ impl Sqlite {
             directory,
             config,
         });
-        replay::replay(&core, past.rows).await.map_err(|problem| OpenError::Broken(intake, problem.to_string()))?;
+        let unread = |problem: Problem| OpenError::Broken(intake.clone(), problem.to_string());
+        replay::replay(&core, past.rows).await.map_err(unread)?;
+        logs::seal::replay(&core, past.lines).await.map_err(unread)?;
         let (requests, receiver) = mpsc::channel(1024);
         let (orders, ordered) = mpsc::channel(16);
-        let tasks = vec![tokio::spawn(intake::run(core.clone(), journal, receiver)), tokio::spawn(seal::run(core.clone(), ordered))];
+        let (log_orders, logs_ordered) = mpsc::channel(16);
+        let tasks = vec![
+            tokio::spawn(intake::run(core.clone(), journal, receiver)),
+            tokio::spawn(seal::run(core.clone(), ordered)),
+            tokio::spawn(logs::seal::run(core.clone(), logs_ordered)),
+        ];
         let store = Sqlite {
             core,
             requests: Mutex::new(Some(requests)),
             orders,
+            log_orders,
             tasks: tokio::sync::Mutex::new(tasks),
             in_flight: Arc::new(Semaphore::new(IN_FLIGHT as usize)),
         };
@@ -276,6 +300,14 @@ impl Sqlite {
         if self.orders.send(seal::Order::Settle(done)).await.is_ok() {
             let _ = wait.await;
         }
+        self.settle_logs().await;
+    }
+
+    async fn settle_logs(&self) {
+        let (done, wait) = oneshot::channel();
+        if self.log_orders.send(logs::seal::Order::Settle(done)).await.is_ok() {
+            let _ = wait.await;
+        }
     }
 
     /// Drops the days that are past their time or past the space, now rather than within the hour.
@@ -290,26 +322,39 @@ impl Sqlite {
     fn sift(&self, batch: &mut Batch) -> Vec<(&'static str, u64)> {
         let floor = self.core.floor_day().saturating_mul(DAY);
         let ceiling = self.core.now().saturating_add(AHEAD);
-        if batch.spans.iter().all(|span| floor <= span.start && span.start <= ceiling) {
-            return Vec::new();
-        }
-        let mut counts = [(BEFORE_FLOOR, 0), (TOO_FAR_AHEAD, 0)];
-        let spans = std::mem::take(&mut batch.spans);
-        for span in spans {
-            let which = match span.start {
-                start if start < floor => 0,
-                start if start > ceiling => 1,
-                _ => {
-                    batch.spans.push(span);
-                    continue;
-                }
-            };
-            counts[which].1 += 1;
-            let sample =
-                format!("{} {} {} {} start {}", span.trace_id, span.span_id, span.service(), span.name, model::time::Rfc3339(span.start));
-            batch.rejected.push(Rejected { signal: Signal::Traces, reason: counts[which].0, sample });
-        }
-        counts.into_iter().filter(|(_, count)| *count > 0).collect()
+        let reason = |at: Nanos| match at {
+            at if at < floor => Some(BEFORE_FLOOR),
+            at if at > ceiling => Some(TOO_FAR_AHEAD),
+            _ => None,
+        };
+        let mut refused: Vec<(&'static str, u64)> = Vec::new();
+        let mut refuse = |signal: Signal, reason: &'static str, sample: String| {
+            match refused.iter_mut().find(|(known, _)| *known == reason) {
+                Some((_, count)) => *count += 1,
+                None => refused.push((reason, 1)),
+            }
+            batch.rejected.push(Rejected { signal, reason, sample });
+        };
+        batch.spans.retain(|span| match reason(span.start) {
+            None => true,
+            Some(reason) => {
+                let start = model::time::Rfc3339(span.start);
+                refuse(
+                    Signal::Traces,
+                    reason,
+                    format!("{} {} {} {} start {start}", span.trace_id, span.span_id, span.service(), span.name),
+                );
+                false
+            }
+        });
+        batch.logs.retain(|line| match reason(line.time) {
+            None => true,
+            Some(reason) => {
+                refuse(Signal::Logs, reason, format!("{} {}", model::time::Rfc3339(line.time), line.message));
+                false
+            }
+        });
+        refused
     }
 }
 
@@ -317,7 +362,8 @@ impl Sqlite {
 impl Store for Sqlite {
     async fn accept(&self, source: &'static str, mut batch: Batch, patience: Duration) -> Result<Accepted, Refused> {
         let refused = self.sift(&mut batch);
-        let size = u32::try_from(batch.spans.len()).unwrap_or(IN_FLIGHT).clamp(1, IN_FLIGHT);
+        // A line weighs about a quarter of a span.
+        let size = u32::try_from(batch.spans.len() + batch.logs.len() / 4).unwrap_or(IN_FLIGHT).clamp(1, IN_FLIGHT);
         let permit = match tokio::time::timeout(patience, self.in_flight.clone().acquire_many_owned(size)).await {
             Ok(Ok(permit)) => permit,
             Ok(Err(_closed)) => return Err(Refused::Closed),
@@ -337,6 +383,14 @@ impl Store for Sqlite {
         let closed = || Problem::Unavailable("the store is closing".to_owned());
         self.orders.send(seal::Order::Remove(dataset.to_owned(), done)).await.map_err(|_| closed())?;
         wait.await.map_err(|_| closed())?
+    }
+
+    async fn set_aliases(&self, aliases: Aliases) -> Result<(), Problem> {
+        // One at a time, so that what is in memory is what is on disk.
+        let _gate = self.core.gate.lock().await;
+        self.core.settings.set_aliases(&aliases).await.map_err(unavailable)?;
+        *self.core.aliases.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = Arc::new(aliases);
+        Ok(())
     }
 
     fn metrics(&self, to: &mut String) {
@@ -371,7 +425,7 @@ impl Store for Sqlite {
         if tasks.is_empty() {
             return;
         }
-        let (sealer, intake) = (tasks.pop(), tasks.pop());
+        let (log_sealer, sealer, intake) = (tasks.pop(), tasks.pop(), tasks.pop());
         // The intake first: what it still commits is sealed by the closing sealer, and its rows go at the next start.
         let (done, wait) = oneshot::channel();
         if self.orders.send(seal::Order::Settle(done)).await.is_ok() {
@@ -381,7 +435,8 @@ impl Store for Sqlite {
             let _ = intake.await;
         }
         let _ = self.orders.send(seal::Order::Close).await;
-        if let Some(sealer) = sealer {
+        let _ = self.log_orders.send(logs::seal::Order::Close).await;
+        for sealer in [sealer, log_sealer].into_iter().flatten() {
             let _ = sealer.await;
         }
         self.core.again.close().await;

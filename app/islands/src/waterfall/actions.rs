@@ -3,16 +3,16 @@
 use super::dom::{by_id, set, unset};
 use super::page::{Page, Stale};
 use leptos::prelude::document;
-use model::id::SpanId;
+use model::address::SpanAddress;
 use model::waterfall::{FoldBase, Folds, NONE, Node, Tab, View};
 use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 
 /// Opens a span's panel and goes to its row.
-pub(super) fn open_span(page: &mut Page, id: SpanId) {
-    let Some(n) = page.data.span(id) else { return };
+pub(super) fn open_span(page: &mut Page, address: SpanAddress) {
+    let Some(n) = page.data.columns.find(address) else { return };
     page.cursor = n;
-    page.change(true, |view| view.span = Some(id));
+    page.change(true, |view| view.span = Some(address));
     page.reveal(n);
     page.say_hits();
 }
@@ -26,8 +26,8 @@ pub(super) fn open_row(page: &mut Page, row: usize) {
     page.cursor = row.node;
     match page.data.tree.node(row.node) {
         Node::Span(n) => {
-            let id = page.data.columns.id[n as usize];
-            page.change(true, |view| view.span = Some(id));
+            let address = page.data.columns.address(n as usize);
+            page.change(true, |view| view.span = Some(address));
         }
         Node::Group(_) | Node::Missing(_) => toggle(page, row.node),
     }
@@ -65,8 +65,8 @@ fn follow_cursor(page: &mut Page) {
     let cursor = page.cursor;
     page.scroll_to(cursor);
     page.say_hits();
-    if let (Some(_), Some(id)) = (page.view.span, page.data.columns.id.get(cursor as usize).copied()) {
-        page.change(false, |view| view.span = Some(id));
+    if let (Some(_), Some(address)) = (page.view.span, page.data.address(cursor)) {
+        page.change(false, |view| view.span = Some(address));
     }
     page.touch(Stale { rows: true, ..Stale::default() });
 }
@@ -132,8 +132,8 @@ fn go(page: &mut Page, among: &[u32], by: isize) {
     let n = among[to % among.len()];
     page.cursor = n;
     page.reveal(n);
-    let id = page.data.columns.id[n as usize];
-    page.change(false, |view| view.span = Some(id));
+    let address = page.data.address(n);
+    page.change(false, |view| view.span = address);
     page.say_hits();
     page.touch(Stale { rows: true, ..Stale::default() });
 }
@@ -160,22 +160,22 @@ pub(super) fn level(page: &mut Page, by: i32) {
 }
 
 /// Only this span and what is under it.
-pub(super) fn focus(page: &mut Page, id: Option<SpanId>) {
+pub(super) fn focus(page: &mut Page, address: Option<SpanAddress>) {
     page.change(true, |view| {
-        view.focus = id;
+        view.focus = address;
         view.zoom = None;
     });
 }
 
 pub(super) fn zoom_to_cursor(page: &mut Page) {
-    if let Some(id) = page.data.columns.id.get(page.cursor as usize).copied() {
-        zoom_to(page, id);
+    if let Some(address) = page.data.address(page.cursor) {
+        zoom_to(page, address);
     }
 }
 
 /// A window around a span, with a little room on either side.
-pub(super) fn zoom_to(page: &mut Page, id: SpanId) {
-    let Some(n) = page.data.span(id).map(|n| n as usize) else { return };
+pub(super) fn zoom_to(page: &mut Page, address: SpanAddress) {
+    let Some(n) = page.data.columns.find(address).map(|n| n as usize) else { return };
     let (start, end) = (page.data.times.start[n], page.data.times.end[n]);
     let room = (end.saturating_sub(start) / 20).max(1);
     page.change(true, |view| view.zoom = Some((start.saturating_sub(room).max(0), end.saturating_add(room))));

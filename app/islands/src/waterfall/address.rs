@@ -40,7 +40,7 @@ pub(super) fn write(view: &View, step: bool) {
 }
 
 /// As the server writes it: a space is `+`, and `:`, `/`, `@` stay readable.
-pub(super) fn encoded(text: &str) -> String {
+fn encoded(text: &str) -> String {
     let text = String::from(js_sys::encode_uri_component(text));
     text.replace("%20", "+").replace("%3A", ":").replace("%2F", "/").replace("%40", "@")
 }

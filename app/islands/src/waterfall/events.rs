@@ -113,6 +113,8 @@ fn on_trace(event: &MouseEvent) -> bool {
         } else if has("data-close") {
             page.change(true, |view| view.span = None);
             page.list.focus();
+        } else if has("data-raw") {
+            page.change(true, |view| view.raw = !value("data-raw").is_empty());
         } else if has("data-focus") {
             actions::focus(page, value("data-focus").parse().ok());
         } else if has("data-zoom") {
@@ -150,7 +152,7 @@ fn toggle_service(page: &mut super::page::Page, name: &str) {
 
 /// While spans may still arrive: look again every few seconds, until nothing came for half a minute.
 pub(super) fn look_again_later() {
-    let Some(api) = with(|page| (page.look_until > now()).then(|| page.api.clone())).flatten() else {
+    let Some(url) = with(|page| (page.look_until > now()).then(|| page.columns_url.clone())).flatten() else {
         if let Some(badge) = by_id("settled").filter(|badge| badge.class_name().contains("warn")) {
             badge.set_class_name("badge ok");
             badge.set_text_content(Some("settled"));
@@ -159,7 +161,7 @@ pub(super) fn look_again_later() {
     };
     after(3000, move || {
         spawn_local(async move {
-            if let Some(columns) = bytes(&[&api, "/columns"].concat()).await.and_then(|bytes| decode(&bytes).ok()) {
+            if let Some(columns) = bytes(&url).await.and_then(|bytes| decode(&bytes).ok()) {
                 with(|page| {
                     if columns.last_received != page.data.columns.last_received {
                         page.look_until = now() + 30_000.0;

@@ -49,9 +49,9 @@ pub(super) fn mount(page: &mut Page) {
         let event: MouseEvent = event.unchecked_into();
         with(|page| {
             if let Some(n) = at(page, &event) {
-                let id = page.data.columns.id[n as usize];
+                let address = page.data.address(n);
                 page.cursor = n;
-                page.change(true, |view| view.span = Some(id));
+                page.change(true, |view| view.span = address);
             }
         });
     });

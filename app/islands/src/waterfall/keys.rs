@@ -76,8 +76,8 @@ fn on_page(page: &mut Page, key: &str) -> bool {
         "p" => level(page, 1),
         "c" => page.change(false, |view| view.critical ^= true),
         "f" => {
-            let id = page.data.columns.id.get(page.cursor as usize).copied();
-            focus(page, if page.view.focus == id { None } else { id });
+            let address = page.data.address(page.cursor);
+            focus(page, if page.view.focus == address { None } else { address });
         }
         "z" => zoom_to_cursor(page),
         "Z" => page.change(true, |view| view.zoom = None),

@@ -3,8 +3,8 @@
 use super::dom::{by_id, bytes, make, request_frame, show};
 use super::{address, events, flame, map, panel, rows, search, table};
 use leptos::task::spawn_local;
+use model::address::SpanAddress;
 use model::columns::{Columns, decode};
-use model::id::SpanId;
 use model::waterfall::{Critical, NONE, Node, Rows, Skew, Tab, Times, Tree, View, Window, self_times, skews};
 use std::cell::RefCell;
 use web_sys::HtmlElement;
@@ -26,6 +26,8 @@ pub(super) struct Data {
 pub(super) struct Page {
     /// `/api/traces/{id}`
     pub api: String,
+    /// Where the columns are, with what the view leaves out of them.
+    pub columns_url: String,
     pub data: Data,
     pub view: View,
     pub rows: Rows,
@@ -81,9 +83,9 @@ pub(super) fn start() {
     spawn_local(async move {
         let Some(columns) = bytes(&url).await.and_then(|bytes| decode(&bytes).ok()) else { return };
         let (Some(view), Some(detail)) = (by_id("view"), by_id("detail")) else { return };
-        let api = url.strip_suffix("/columns").unwrap_or(&url).to_owned();
+        let api = url.split_once("/columns").map_or(url.as_str(), |(api, _)| api).to_owned();
         let settled = root.get_attribute("data-settled").is_some_and(|settled| settled == "true");
-        let mut page = Page::new(api, columns, Parts { root, view, detail });
+        let mut page = Page::new(api, url, columns, Parts { root, view, detail });
         if !settled {
             page.look_until = super::dom::now() + 120_000.0;
         }
@@ -161,21 +163,23 @@ impl Data {
         }
     }
 
-    pub fn span(&self, id: SpanId) -> Option<u32> {
-        self.tree.span(&self.columns, id)
+    /// What a link calls a node, if it is a span.
+    pub fn address(&self, node: u32) -> Option<SpanAddress> {
+        ((node as usize) < self.columns.len()).then(|| self.columns.address(node as usize))
     }
 }
 
 impl Page {
-    fn new(api: String, columns: Columns, parts: Parts) -> Page {
+    fn new(api: String, columns_url: String, columns: Columns, parts: Parts) -> Page {
         let mut view = address::read();
         let data = Data::of(columns, view.shift);
-        if let Some(n) = view.span.and_then(|id| data.span(id)) {
+        if let Some(n) = view.span.and_then(|address| data.columns.find(address)) {
             view.reveal(&data.columns, &data.tree, n);
         }
         let rows = Rows::of(&data.columns, &data.tree, &view);
         Page {
             api,
+            columns_url,
             window: Window::of(None, (0, 1)),
             found: vec![false; data.columns.len()],
             hits: Vec::new(),
@@ -217,12 +221,12 @@ impl Page {
 
     /// The open span.
     pub fn selected(&self) -> Option<u32> {
-        self.view.span.and_then(|id| self.data.span(id))
+        self.view.span.and_then(|address| self.data.columns.find(address))
     }
 
     /// The subtree that is in focus.
     pub fn focus(&self) -> Option<u32> {
-        self.view.focus.and_then(|id| self.data.span(id))
+        self.view.focus.and_then(|address| self.data.columns.find(address))
     }
 
     fn whole_window(&self) -> Window {
@@ -299,7 +303,7 @@ impl Page {
             self.mount();
         }
         super::actions::show_tools(self);
-        if before.span != self.view.span {
+        if before.span != self.view.span || before.raw != self.view.raw {
             panel::open(self);
         }
         let rows_changed = before.folds != self.view.folds || shifted || refocused || before.services != self.view.services;
@@ -315,13 +319,10 @@ impl Page {
         if columns.len() == self.data.columns.len() && columns.last_received == self.data.columns.last_received {
             return;
         }
-        let cursor = match self.cursor {
-            NONE => None,
-            n => self.data.columns.id.get(n as usize).copied(),
-        };
+        let cursor = self.data.address(self.cursor);
         self.data = Data::of(columns, self.view.shift);
         self.rows = Rows::of(&self.data.columns, &self.data.tree, &self.view);
-        self.cursor = cursor.and_then(|id| self.data.span(id)).unwrap_or(NONE);
+        self.cursor = cursor.and_then(|address| self.data.columns.find(address)).unwrap_or(NONE);
         self.window = self.whole_window();
         self.found = vec![false; self.data.columns.len()];
         self.search_hits();

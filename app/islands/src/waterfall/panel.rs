@@ -1,6 +1,6 @@
 //! The panel of the open span: the server draws it, as it does for the page, and it is put in its place here.
 
-use super::address;
+use super::address::query;
 use super::dom::{after, fresh, set, text, unset};
 use super::page::{Page, with};
 use leptos::task::spawn_local;
@@ -17,13 +17,13 @@ pub(super) struct State {
 pub(super) fn open(page: &mut Page) {
     page.panel.asked += 1;
     let asked = page.panel.asked;
-    let Some(id) = page.view.span else {
+    let Some(address) = page.view.span else {
         page.parts.detail.set_text_content(None);
         return;
     };
     set(&page.parts.detail, "aria-busy", "true");
-    let mut url = [&page.api, "/spans/", &id.to_string(), "/panel"].concat();
-    url.push_str(&address::query(&page.view));
+    let mut url = [&page.api, "/spans/", &address.to_string(), "/panel"].concat();
+    url.push_str(&query(&page.view));
     // A key held down runs through many spans; only the one it stops at is asked for.
     after(40, move || {
         if with(|page| page.panel.asked == asked) != Some(true) {

@@ -1,7 +1,7 @@
 //! The rows: a pool of elements, each of which shows row n, n + pool, n + 2 pool, ... as the reader scrolls, so that a
 //! scrolled row costs one row's worth of changes. The classes are those the server's rows have.
 
-use super::dom::{add, by_id, count, make, on, percent, plural, set, show, style, unset};
+use super::dom::{add, by_id, count, make, now, on, percent, plural, set, show, style, unset};
 use super::page::{Page, Stale, axis_head, replace, with};
 use model::time::Human;
 use model::waterfall::{NONE, Node, Row, Skew, Window, ticks};
@@ -217,6 +217,9 @@ impl Slot {
             class.push_str(" svc-");
             class.push_str(&data.colour(face).to_string());
         }
+        if let Some(family) = data.tree.begins(&data.columns, row.node) {
+            self.badge("badge system", family.title(), "Recorded by this system");
+        }
         let service = face.filter(|_| data.tree.enters(&data.columns, row.node)).map_or("", |face| data.service(face));
         match data.tree.node(row.node) {
             Node::Span(n) => {
@@ -231,6 +234,7 @@ impl Slot {
                 let group = &data.tree.groups[at as usize];
                 let name = ["×", &count(group.spans.len() as u64), " ", face.map_or("", |face| data.name(face))].concat();
                 self.label(service, &name);
+                self.inferred(page, group.spans[0]);
                 self.errors(group.errors);
                 let [p50, max, sum] = [group.p50, group.max, group.sum].map(|ns| Human(ns).to_string());
                 self.badge("w-figures", &["p50 ", &p50, "  max ", &max, "  sum ", &sum].concat(), "");
@@ -250,15 +254,16 @@ impl Slot {
         let data = &page.data;
         let at = n as usize;
         let flags = data.columns.flags[at];
-        let open = page.view.span == Some(data.columns.id[at]);
+        let open = page.view.span.is_some_and(|span| span.id == data.columns.id[at]) && page.selected() == Some(n);
         set(&self.row, "aria-selected", if open { "true" } else { "false" });
-        set(&self.link, "href", &["?span=", &data.columns.id[at].to_string()].concat());
+        set(&self.link, "href", &["?span=", &data.columns.address(at).to_string()].concat());
         let critical = page.view.critical && !data.critical.of_node(n).is_empty();
         for (on, name) in [(flags.is_error(), " failed"), (page.found[at], " hit"), (open, " open"), (critical, " critical")] {
             if on {
                 class.push_str(name);
             }
         }
+        self.inferred(page, n);
         if let status @ 400.. = data.columns.http_status[at] {
             self.badge("badge error", &status.to_string(), "");
         }
@@ -266,7 +271,8 @@ impl Slot {
             self.badge("badge error", "!", "Has an exception");
         }
         if flags.in_progress() {
-            self.badge("badge warn", "in progress", "X-Ray has not sent its end");
+            let never = data.columns.never_completed(at, (now() * 1e6) as i64);
+            self.badge("badge warn", if never { "never completed" } else { "in progress" }, "X-Ray has not sent its end");
         }
         match data.skews[at] {
             Skew::None => {}
@@ -277,6 +283,12 @@ impl Slot {
             self.errors(data.tree.errors[at] - u32::from(flags.is_error()));
             let spans = u64::from(data.tree.spans_under(n)) - 1;
             self.badge("badge", &["+", &count(spans)].concat(), "Spans folded away under this row");
+        }
+    }
+
+    fn inferred(&mut self, page: &Page, n: u32) {
+        if let Some(target) = page.data.columns.target_of(n as usize) {
+            self.badge("badge inferred", target, "Inferred from this call: what it went to sent nothing itself");
         }
     }
 

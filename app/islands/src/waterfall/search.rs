@@ -31,7 +31,7 @@ pub(super) fn run(page: &mut Page, jump: bool) {
     if page.view.query.trim().is_empty() {
         return;
     }
-    let url = [&page.api, "/matches?q=", &address::encoded(&page.view.query)].concat();
+    let url = [&page.api, "/matches", &address::query(&page.view)].concat();
     after(120, move || {
         if with(|page| page.search.asked == asked) != Some(true) {
             return;

@@ -79,7 +79,7 @@ fn line(page: &Page, row: &Operation, whole: i64, path: i64) -> HtmlElement {
     service.set_text_content(Some(data.service(row.longest)));
     link.set_text_content(Some(data.name(row.longest)));
     link.set_title("Open the longest of them");
-    let id = data.columns.id[row.longest as usize].to_string();
+    let id = data.columns.address(row.longest as usize).to_string();
     set(&link, "href", &["?span=", &id].concat());
     set(&link, "data-span", &id);
     add(&name, &service);

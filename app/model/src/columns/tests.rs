@@ -93,7 +93,7 @@ fn a_big_trace_takes_few_bytes() {
 #[test]
 fn lies_about_lengths_are_refused() {
     assert_eq!(decode(b""), Err(Malformed));
-    assert_eq!(decode(b"CLEW\x02"), Err(Malformed));
+    assert_eq!(decode(b"CLEW\x01"), Err(Malformed));
     let mut bytes = encode(&Columns::default());
     assert_eq!(decode(&bytes), Ok(Columns::default()));
     bytes.truncate(bytes.len() - 1);
@@ -123,13 +123,79 @@ proptest! {
     }
 }
 
+/// X-Ray's, with what it says of itself.
+fn of_xray(mut span: Span, attributes: &[(&str, Value)]) -> Span {
+    span.envelope.source = "xray_udp".into();
+    span.attributes = attributes.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+    span
+}
+
+#[test]
+fn addresses_say_whose_span_is_meant() {
+    let other = Span { trace_id: TraceId([8; 16]), ..of_xray(span(1, Some(9), "web", "other", 2, 9), &[]) };
+    let spans = vec![
+        span(1, Some(9), "web", "otel", 0, 9),
+        of_xray(span(1, None, "web", "xray", 1, 9), &[]),
+        other,
+        of_xray(span(2, Some(1), "web", "child", 3, 1), &[]),
+    ];
+    let columns = Columns::of(&trace(spans));
+    let addresses: Vec<String> = (0..4).map(|n| columns.address(n).to_string()).collect();
+    let id = "0000000000000001";
+    let in_trace = |byte: &str| format!("{id}.xray.{}", byte.repeat(16));
+    assert_eq!(addresses, [format!("{id}.otel"), in_trace("07"), in_trace("08"), "0000000000000002".to_owned()]);
+    let found: Vec<_> = addresses.iter().map(|address| columns.find(address.parse().unwrap())).collect();
+    assert_eq!(found, [Some(0), Some(1), Some(2), Some(3)]);
+    assert_eq!(columns.find(id.parse().unwrap()), Some(0), "a bare id means the first");
+    assert_eq!(columns.missing.len(), 2, "a missing parent for each trace");
+    let tree = crate::waterfall::Tree::of(&columns);
+    let keys: std::collections::BTreeSet<u64> = (0..4).map(|n| tree.fold_key(&columns, n)).collect();
+    assert_eq!(keys.len(), 4, "they fold on their own");
+    assert_eq!((tree.begins(&columns, 1), tree.begins(&columns, 3)), (Some(Family::Xray), None));
+    let alone = Columns::of(&trace(vec![of_xray(span(1, None, "web", "xray", 1, 9), &[])]));
+    assert_eq!((alone.address(0).to_string().as_str(), crate::waterfall::Tree::of(&alone).begins(&alone, 0)), (id, None));
+    assert_eq!(decode(&encode(&columns)), Ok(columns));
+}
+
+#[test]
+fn calls_that_nobody_answered_have_a_target() {
+    let call = |id: u64, name: &str, attributes: &[(&str, &str)]| {
+        let text = |value: &str| Value::Str(value.to_owned());
+        let mut all = vec![("aws.xray.type", text("subsegment"))];
+        all.extend(attributes.iter().map(|(key, value)| (*key, text(value))));
+        of_xray(span(id, Some(1), "web", name, id as i64, 1), &all)
+    };
+    let segment = |id: u64, parent: Option<u64>, service: &str| {
+        of_xray(span(id, parent, service, service, id as i64, 9), &[("aws.xray.type", Value::Str("segment".into()))])
+    };
+    let columns = Columns::of(&trace(vec![
+        segment(1, None, "web"),
+        call(2, "orders_db", &[("db.system.name", "postgresql")]),
+        call(3, "DynamoDB", &[("aws.xray.namespace", "aws"), ("aws.service", "DynamoDB"), ("aws.table_name", "carts")]),
+        call(4, "api", &[("aws.xray.namespace", "remote")]),
+        segment(5, Some(4), "api"),
+        call(6, "work", &[]),
+    ]));
+    let targets: Vec<_> = (0..6).map(|n| columns.target_of(n)).collect();
+    assert_eq!(targets, [None, Some("Database::SQL"), Some("carts"), None, None, None]);
+}
+
+#[test]
+fn what_is_in_progress_is_given_up_after_a_while() {
+    let announced = |in_progress: bool| {
+        let mut span = of_xray(span(1, None, "web", "x", 10, 0), &[("aws.xray.in_progress", Value::Bool(in_progress))]);
+        span.envelope.received_at = 5 * SECOND;
+        decode(&encode(&Columns::of(&trace(vec![span])))).unwrap()
+    };
+    let later = |after: Nanos| 5 * SECOND + after;
+    assert!(!announced(true).never_completed(0, later(NEVER_COMPLETED_AFTER - SECOND)));
+    assert!(announced(true).never_completed(0, later(NEVER_COMPLETED_AFTER)));
+    assert!(!announced(false).never_completed(0, later(2 * NEVER_COMPLETED_AFTER)));
+}
+
 #[test]
 fn of_two_spans_with_one_id_the_parent_is_of_the_same_family() {
-    let of_xray = |mut span: Span, in_progress: bool| {
-        span.envelope.source = "xray_udp".into();
-        span.attributes = vec![("aws.xray.in_progress".into(), Value::Bool(in_progress))];
-        span
-    };
+    let of_xray = |span: Span, in_progress: bool| of_xray(span, &[("aws.xray.in_progress", Value::Bool(in_progress))]);
     let spans = vec![
         span(1, None, "web", "otel", 0, 9),
         of_xray(span(1, None, "web", "xray", 1, 9), true),

@@ -2,7 +2,6 @@
 //! Nothing disappears without a trace: pruned spans leave a row that counts them.
 
 use crate::columns::Columns;
-use crate::id::SpanId;
 use crate::waterfall::{FoldBase, NONE, Node, Tree, View};
 
 /// A row of the waterfall.
@@ -39,7 +38,7 @@ impl Rows {
     pub fn of(columns: &Columns, tree: &Tree, view: &View) -> Rows {
         let folded: Vec<bool> = (0..tree.len() as u32).map(|n| is_folded(columns, tree, view, n)).collect();
         let mut rows = Rows { rows: Vec::with_capacity(tree.len()), pruned: Vec::new(), folded };
-        let (from, to) = match view.focus.and_then(|id| tree.span(columns, id)) {
+        let (from, to) = match view.focus.and_then(|address| columns.find(address)) {
             Some(n) => {
                 let place = tree.place[n as usize];
                 (place, place + tree.size[n as usize])
@@ -109,11 +108,6 @@ impl Rows {
 }
 
 impl Tree {
-    /// The span with this id.
-    pub fn span(&self, columns: &Columns, id: SpanId) -> Option<u32> {
-        columns.id.iter().position(|&other| other == id).map(|at| at as u32)
-    }
-
     /// How many spans the subtree of a node has, the node included if it is one.
     pub fn spans_under(&self, n: u32) -> u32 {
         let place = self.place[n as usize] as usize;
@@ -138,7 +132,7 @@ impl View {
         let outside = |focus: u32| {
             !(tree.place[focus as usize]..tree.place[focus as usize] + tree.size[focus as usize]).contains(&tree.place[n as usize])
         };
-        if self.focus.and_then(|id| tree.span(columns, id)).is_some_and(outside) {
+        if self.focus.and_then(|address| columns.find(address)).is_some_and(outside) {
             self.focus = None;
         }
         if kept(columns, tree, self).is_some_and(|kept| !kept[n as usize]) {

@@ -80,7 +80,7 @@ fn like_siblings_are_one_row_until_opened() {
     assert_eq!(drawn(&columns, &View::default()), "web list\n  x6 sum 75 p50 12 max 15 errors 1\n  web render\n");
     let tree = Tree::of(&columns);
     let mut view = View::default();
-    let hidden = tree.span(&columns, crate::id::SpanId(23u64.to_be_bytes())).unwrap();
+    let hidden = columns.find(crate::id::SpanId(23u64.to_be_bytes()).into()).unwrap();
     assert_eq!(Rows::of(&columns, &tree, &view).row_over(&tree, hidden), Some(1));
     view.reveal(&columns, &tree, hidden);
     let rows = Rows::of(&columns, &tree, &view);
@@ -103,7 +103,7 @@ fn the_service_filter_keeps_the_way_and_counts_the_rest() {
 #[test]
 fn focus_and_folding_by_depth() {
     let columns = n_plus_one();
-    let focus = Some(crate::id::SpanId(12u64.to_be_bytes()));
+    let focus = Some(crate::id::SpanId(12u64.to_be_bytes()).into());
     assert_eq!(drawn(&columns, &View { focus, ..View::default() }), "db SELECT\n  db connect\n");
     let folds = FoldBase::Depth(0).into();
     assert_eq!(drawn(&columns, &View { folds, ..View::default() }), "web list\n");
@@ -152,7 +152,7 @@ fn wrong_clocks_are_marked_and_moved_only_when_asked() {
     server.kind = Kind::Server;
     let columns = columns(vec![client, server, span(3, Some(2), "api", "inside", 410, 10), span(4, Some(1), "web", "early", 900, 10)]);
     let tree = Tree::of(&columns);
-    let at = |id: u64| tree.span(&columns, crate::id::SpanId(id.to_be_bytes())).unwrap();
+    let at = |id: u64| columns.find(crate::id::SpanId(id.to_be_bytes()).into()).unwrap();
     let skews = skews(&columns, &tree);
     assert_eq!(skews[at(2) as usize], Skew::StartsBefore);
     assert_eq!(skews.iter().filter(|&&skew| skew != Skew::None).count(), 1, "one clock cannot contradict itself");
@@ -191,7 +191,7 @@ fn the_view_goes_through_its_url() {
     };
     view.folds.base = FoldBase::Depth(3);
     view.folds.toggle(Folds::key(crate::id::SpanId([0xff; 8])) | 5);
-    view.folds.toggle(Folds::group_key(crate::id::SpanId(*b"abcdefgh")));
+    view.folds.toggle(Folds::group_key(crate::id::SpanId(*b"abcdefgh").into()));
     let pairs = view.pairs();
     assert_eq!(pairs.iter().find(|pair| pair.0 == "collapsed").unwrap().1, "3.00000005.g0404040c");
     assert_eq!(View::read(pairs.iter().map(|(name, value)| (*name, value.as_str()))), view);
@@ -296,7 +296,7 @@ proptest! {
         prop_assume!(!columns.is_empty());
         let tree = Tree::of(&columns);
         let n = which.index(columns.len()) as u32;
-        let mut view = View { services: vec!["web".into()], folds: FoldBase::Depth(0).into(), focus: columns.id.first().copied(), ..View::default() };
+        let mut view = View { services: vec!["web".into()], folds: FoldBase::Depth(0).into(), focus: columns.id.first().copied().map(Into::into), ..View::default() };
         view.reveal(&columns, &tree, n);
         prop_assert!(Rows::of(&columns, &tree, &view).row_of(&tree, n).is_some());
     }

@@ -2,6 +2,7 @@
 //! never arrived has a node of its own, and long runs of like siblings are gathered.
 
 use crate::columns::{Columns, Parent};
+use crate::span::Family;
 use crate::waterfall::{Folds, order};
 
 /// No node.
@@ -143,6 +144,20 @@ impl Tree {
         }
     }
 
+    /// Of a page with several systems, whose tree begins with the row of a node. `None` of all other rows.
+    pub fn begins(&self, columns: &Columns, n: u32) -> Option<Family> {
+        let system = |n: u32| match self.node(n) {
+            Node::Span(n) => Some(columns.system_of(n as usize)),
+            _ => self.children(n).first().map(|&kid| columns.system_of(kid as usize)),
+        };
+        let own = system(n).filter(|_| columns.systems.len() > 1)?;
+        let above = match self.parent[n as usize] {
+            NONE => None,
+            up => system(up),
+        };
+        (above != Some(own)).then_some(own.family)
+    }
+
     /// From the top down to the node, itself included.
     pub fn path(&self, n: u32) -> Vec<u32> {
         let mut path = vec![n];
@@ -163,9 +178,9 @@ impl Tree {
     /// The key under which [`Folds`] knows a node.
     pub fn fold_key(&self, columns: &Columns, n: u32) -> u64 {
         match self.node(n) {
-            Node::Span(span) => Folds::key(columns.id[span as usize]),
+            Node::Span(span) => Folds::key(columns.address(span as usize)),
             Node::Missing(at) => Folds::key(columns.missing[at as usize]),
-            Node::Group(group) => Folds::group_key(columns.id[self.groups[group as usize].spans[0] as usize]),
+            Node::Group(group) => Folds::group_key(columns.address(self.groups[group as usize].spans[0] as usize)),
         }
     }
 

@@ -1,13 +1,14 @@
 //! What of a trace is shown and how: all that the page's URL says besides the trace id.
 
-use crate::id::SpanId;
+use crate::address::SpanAddress;
+use crate::span::Family;
 use crate::waterfall::SortBy;
 
 /// The state of the trace page. Goes to and from the parameters of its URL; whatever is as at first is left out there.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct View {
     /// `span`: the open span.
-    pub span: Option<SpanId>,
+    pub span: Option<SpanAddress>,
     /// `q`: search inside the trace.
     pub query: String,
     /// `view`
@@ -17,7 +18,7 @@ pub struct View {
     /// `svc`, once per service: the services that are shown; empty = all.
     pub services: Vec<String>,
     /// `focus`: only this span and what is under it.
-    pub focus: Option<SpanId>,
+    pub focus: Option<SpanAddress>,
     /// `collapsed`
     pub folds: Folds,
     /// `crit=1`: the critical path is marked.
@@ -28,6 +29,10 @@ pub struct View {
     pub from: u32,
     /// `sort`: order of the operations table.
     pub sort: SortBy,
+    /// `panel=raw`: the open span as it was sent.
+    pub raw: bool,
+    /// `system`: of a request that two systems recorded, only what this one did.
+    pub system: Option<Family>,
     /// `alone=1`: without the traces that other systems have of the same request.
     pub alone: bool,
 }
@@ -84,15 +89,19 @@ impl From<FoldBase> for Folds {
 }
 
 impl Folds {
-    /// The key of a span or of a missing parent: its id folded to 32 bits, so that URLs stay short. Should two ids of a
-    /// trace collide, both fold together.
-    pub fn key(id: SpanId) -> u64 {
-        let id = u64::from_be_bytes(id.0);
+    /// The key of a span or of a missing parent: its address folded to 32 bits, so that URLs stay short. Should two of a
+    /// page collide, both fold together.
+    pub fn key(address: impl Into<SpanAddress>) -> u64 {
+        let address = address.into();
+        let trace = address.trace_id.map_or(0, |id| u128::from_be_bytes(id.0));
+        let whose = address.family.map_or(0, |family| 1 + family as u64) ^ (trace >> 64) as u64 ^ (trace as u64).rotate_left(17);
+        // Spread over all bits: ids that count up must not meet.
+        let id = u64::from_be_bytes(address.id.0) ^ whose.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         (id >> 32) ^ (id & 0xffff_ffff)
     }
 
-    /// The key of the group whose first span has this id.
-    pub fn group_key(first: SpanId) -> u64 {
+    /// The key of the group whose first span has this address.
+    pub fn group_key(first: SpanAddress) -> u64 {
         Folds::key(first) | GROUP
     }
 
@@ -171,6 +180,8 @@ impl View {
                 "skew" => view.shift = value == "1",
                 "from" => view.from = value.parse().unwrap_or_default(),
                 "sort" => view.sort = SortBy::ALL.into_iter().find(|sort| sort.as_str() == value).unwrap_or_default(),
+                "panel" => view.raw = value == "raw",
+                "system" => view.system = Family::named(value),
                 "alone" => view.alone = value == "1",
                 _ => {}
             }
@@ -197,6 +208,8 @@ impl View {
         put("skew", if self.shift { "1".to_owned() } else { String::new() });
         put("from", if self.from == 0 { String::new() } else { self.from.to_string() });
         put("sort", if self.sort == SortBy::default() { String::new() } else { self.sort.as_str().to_owned() });
+        put("panel", if self.raw { "raw".to_owned() } else { String::new() });
+        put("system", self.system.map(|family| family.as_str().to_owned()).unwrap_or_default());
         put("alone", if self.alone { "1".to_owned() } else { String::new() });
         pairs
     }

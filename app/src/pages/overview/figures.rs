@@ -74,7 +74,14 @@ impl Figures {
         let step = chart::round_step(range, STEPS);
         let once = once(here, &ask, range).await?;
         let of = |filter: &str, command: &str| format!("{filter}{once}{command}");
-        let failing = TraceSearch { query: parse(&of("status:error", ""))?.0, range, order: Order::NEWEST, limit: FAILURES, cursor: None };
+        let failing = TraceSearch {
+            query: parse(&of("status:error", ""))?.0,
+            range,
+            order: Order::NEWEST,
+            limit: FAILURES,
+            cursor: None,
+            once: true,
+        };
         let figures = "| stats count() as n, errors() as e, p50(duration), p95(duration)";
         let (services, steps, routes) = (
             of("entry:true", &format!("{figures}, p99(duration) by service")),

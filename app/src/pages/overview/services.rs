@@ -26,7 +26,7 @@ pub(super) fn table(figures: &Figures, range: Range, colours: &Colours) -> AnyVi
     });
     view! {
         <section class="card" aria-labelledby="services">
-            <header><h2 id="services">"Services"</h2><span class="muted">"most errors first"</span></header>
+            <header><h2 id="services">"Services"</h2><span class="muted">"most errors first · "<a href=url::Aliases.to_string()>"Aliases"</a></span></header>
             <div class="scroll">
                 <table class="figures services">
                     <thead><tr>{heads.into_iter().collect_view()}</tr></thead>

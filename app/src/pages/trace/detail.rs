@@ -1,24 +1,26 @@
 //! The panel of the open span: everything that was sent of it, and the ways from it to others.
 
-use super::attributes::{attributes, table};
 use super::drawing::Drawing;
-use super::stack::stack;
+use super::exceptions::exceptions;
+use super::inferred;
+use super::raw::raw;
+use super::sections::{sections, table};
+use crate::request::Recorded;
 use crate::ui::moment::{Form, Moment};
 use crate::ui::{icon, plural};
 use crate::url;
 use leptos::prelude::*;
 use model::id::SpanId;
 use model::port::BackLink;
-use model::span::{Event, Span, Status, exception};
+use model::span::{Event, Span, Status};
 use model::time::{Human, Nanos};
-use model::trace::Trace;
-use model::waterfall::{NONE, Node, Skew, self_times};
+use model::waterfall::{NONE, Node, Skew, View, self_times};
 
 /// The panel of one span as HTML, for the island: the same as the page shows for `?span=`. `None` if the trace has no such span.
-pub fn span_panel(trace: Trace, links: Vec<BackLink>, url: url::Trace, now: Nanos) -> Option<String> {
+pub fn span_panel(recorded: Recorded, links: Vec<BackLink>, url: url::Trace, now: Nanos) -> Option<String> {
     let owner = Owner::new();
     owner.with(|| {
-        let drawing = Drawing::of(url, trace, links, now);
+        let drawing = Drawing::of(url, recorded, links, now);
         drawing.selected()?;
         Some(selected(&drawing).to_html())
     })
@@ -29,7 +31,7 @@ pub(super) fn selected(drawing: &Drawing) -> AnyView {
     match (drawing.selected(), drawing.url.view.span) {
         (Some(n), _) => panel(drawing, n).into_any(),
         (None, Some(id)) => {
-            view! { <p class="d-none">"The span "<code>{id.to_string()}</code>" is not in this trace. It may not have arrived yet."</p> }
+            view! { <p class="d-none">"The span "<code>{id.to_string()}</code>" is not in what is shown of this trace. It may not have arrived yet."</p> }
                 .into_any()
         }
         (None, None) => ().into_any(),
@@ -38,8 +40,9 @@ pub(super) fn selected(drawing: &Drawing) -> AnyView {
 
 fn panel(drawing: &Drawing, n: u32) -> impl IntoView + use<> {
     let span = &drawing.trace.spans[n as usize];
-    let id = span.span_id.to_string();
-    let only = url::Trace::at(drawing.url.id, Some(span.span_id), "").to_string();
+    let address = drawing.address(n);
+    let id = address.to_string();
+    let only = url::Trace { id: drawing.url.id, view: View { span: Some(address), ..View::default() } }.to_string();
     view! {
         <header class=format!("d-head {}", drawing.class(n))>
             <div class="d-title">
@@ -48,18 +51,39 @@ fn panel(drawing: &Drawing, n: u32) -> impl IntoView + use<> {
             </div>
             {path(drawing, n).into_any()}
             <div class="d-actions">
+                {tabs(drawing)}
                 <button type="button" class="button needs-js" data-copy-link=only title="Copy a link to this span">"Copy link to span"</button>
-                <a class="button" href=drawing.with(|view| view.focus = Some(span.span_id)) data-focus=id.clone() title="Only this span and what is under it (f)">"Focus"</a>
+                <a class="button" href=drawing.with(|view| view.focus = Some(address)) data-focus=id.clone() title="Only this span and what is under it (f)">"Focus"</a>
                 <a class="button" href=drawing.with(|view| view.zoom = zoom(drawing, n)) data-zoom=id title="Zoom to this span (z)">"Zoom"</a>
             </div>
         </header>
+        {match drawing.url.view.raw {
+            true => raw(drawing, n).into_any(),
+            false => details(drawing, n, span).into_any(),
+        }}
+    }
+}
+
+/// What was sent, sorted by what it is about.
+fn details(drawing: &Drawing, n: u32, span: &Span) -> impl IntoView + use<> {
+    view! {
         {facts(drawing, n, span).into_any()}
-        {exceptions(span).into_any()}
+        {exceptions(drawing, n).into_any()}
         <input class="input needs-js d-filter" type="search" data-filter="" placeholder="Filter attributes" aria-label="Filter attributes"/>
-        {attributes(span).into_any()}
+        {sections(span).into_any()}
         {events(span).into_any()}
         {links(drawing, span).into_any()}
     }
+}
+
+/// Details | Raw.
+fn tabs(drawing: &Drawing) -> impl IntoView + use<> {
+    let one = |raw: bool, text: &'static str, title: &'static str| {
+        let href = drawing.with(|view| view.raw = raw);
+        let current = (drawing.url.view.raw == raw).then_some("page");
+        view! { <a href=href data-raw=if raw { "raw" } else { "" } aria-current=current title=title>{text}</a> }
+    };
+    view! { <nav class="t-tabs" aria-label="Form">{one(false, "Details", "What was sent, sorted")}{one(true, "Raw", "As it was sent, as JSON")}</nav> }
 }
 
 /// A window around a span, with a little room on either side.
@@ -85,9 +109,8 @@ fn path(drawing: &Drawing, n: u32) -> impl IntoView + use<> {
         Some(match drawing.tree.node(up) {
             Node::Span(span) if span == n => view! { <li aria-current="true">{drawing.name(span).to_owned()}</li> }.into_any(),
             Node::Span(span) => {
-                let id = drawing.columns.id[span as usize];
                 let title = drawing.service(span).to_owned();
-                view! { <li><a href=drawing.with_span(id) data-span=id.to_string() title=title>{drawing.name(span).to_owned()}</a></li> }
+                view! { <li><a href=drawing.with_span(span) data-span=drawing.address(span).to_string() title=title>{drawing.name(span).to_owned()}</a></li> }
                     .into_any()
             }
             _ => view! { <li class="warn">"missing parent"</li> }.into_any(),
@@ -110,7 +133,7 @@ fn facts(drawing: &Drawing, n: u32, span: &Span) -> impl IntoView + use<> {
     let parent = match span.parent_id {
         None => view! { "none: a root" }.into_any(),
         Some(id) if up != NONE && matches!(drawing.tree.node(up), Node::Span(_)) => {
-            view! { <a href=drawing.with_span(id) data-span=id.to_string()><code>{id.to_string()}</code></a> }.into_any()
+            view! { <a href=drawing.with_span(up) data-span=drawing.address(up).to_string()><code>{id.to_string()}</code></a> }.into_any()
         }
         Some(id) => view! { <code>{id.to_string()}</code>" "<span class="badge warn">"not here"</span> }.into_any(),
     };
@@ -141,14 +164,21 @@ fn facts(drawing: &Drawing, n: u32, span: &Span) -> impl IntoView + use<> {
         (span.envelope.weight > 1.0).then(|| view! { <dt>"Stands for"</dt><dd>{format!("{} spans (sampled)", span.envelope.weight)}</dd> });
     let state = (!span.trace_state.is_empty()).then(|| view! { <dt>"tracestate"</dt><dd><code>{span.trace_state.clone()}</code></dd> });
     let dataset = (!span.envelope.dataset.is_empty()).then(|| view! { <dt>"Dataset"</dt><dd>{span.envelope.dataset.to_string()}</dd> });
+    // What X-Ray announced has no end yet: 0 would be a lie.
+    let ends = (!span.in_progress()).then(|| view! { <dt>"Ends"</dt><dd><Moment at=span.end() form=Form::Full/></dd> });
+    let duration = match span.in_progress() {
+        true => view! { <span class="muted">"not known yet"</span> }.into_any(),
+        false => view! { <b>{Human(span.duration_ns).to_string()}</b>{(own < span.duration_ns).then(|| format!(", {} of it its own", Human(own)))} }.into_any(),
+    };
     let id = span.span_id.to_string();
     view! {
         <dl class="d-facts">
-            <dt>"Duration"</dt><dd><b>{Human(span.duration_ns).to_string()}</b>{(own < span.duration_ns).then(|| format!(", {} of it its own", Human(own)))}</dd>
+            <dt>"Duration"</dt><dd>{duration}</dd>
             <dt>"Starts"</dt><dd>{format!("{} into the trace, ", Human(offset))}<Moment at=span.start form=Form::Full/></dd>
-            <dt>"Ends"</dt><dd><Moment at=span.end() form=Form::Full/></dd>
+            {ends}
             <dt>"Status"</dt><dd>{status}</dd>
             {unfinished}
+            {inferred::fact(drawing, n)}
             {(on_path > 0).then(|| view! { <dt>"Critical path"</dt><dd>{Human(on_path).to_string()}</dd> })}
             {skew}
             <dt>"Kind"</dt><dd>{span.kind.as_str()}</dd>
@@ -159,27 +189,6 @@ fn facts(drawing: &Drawing, n: u32, span: &Span) -> impl IntoView + use<> {
             <dt>"Arrived"</dt><dd><Moment at=span.envelope.received_at form=Form::Full/>" by "{span.envelope.source.to_string()}</dd>
         </dl>
     }
-}
-
-fn exceptions(span: &Span) -> impl IntoView + use<> {
-    let one = |event: &Event| {
-        let thrown = exception(event)?;
-        let trace = (!thrown.stacktrace.is_empty()).then(|| {
-            let text = thrown.stacktrace.to_owned();
-            view! {
-                {stack(thrown.stacktrace)}
-                <button type="button" class="button needs-js" data-copy=text>"Copy the stack trace"</button>
-            }
-        });
-        Some(view! {
-            <section class="d-exception">
-                <h3>{thrown.kind.to_owned()}</h3>
-                <p>{thrown.message.to_owned()}</p>
-                {trace}
-            </section>
-        })
-    };
-    span.events.iter().filter_map(one).collect_view()
 }
 
 fn events(span: &Span) -> impl IntoView + use<> {
@@ -211,7 +220,7 @@ fn events(span: &Span) -> impl IntoView + use<> {
 
 /// Links in both directions.
 fn links(drawing: &Drawing, span: &Span) -> impl IntoView + use<> {
-    let here = drawing.url.id;
+    let here = span.trace_id;
     let anchor = move |trace: model::id::TraceId, id: SpanId| {
         let href = url::Trace::at(trace, Some(id), "").to_string();
         let text = if trace == here { format!("span {id} of this trace") } else { format!("trace {trace}, span {id}") };

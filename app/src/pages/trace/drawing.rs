@@ -1,22 +1,22 @@
 //! Everything the page is drawn from: the trace, the model's figures of it, and the view that the URL asks for.
 
-use crate::request::ids;
+use crate::request::Recorded;
 use crate::url;
+use model::address::{SpanAddress, System};
 use model::colour::colours;
 use model::columns::Columns;
-use model::id::{SpanId, TraceId};
 use model::port::BackLink;
 use model::span::Span;
 use model::time::Nanos;
-use model::trace::{NEVER_COMPLETED_AFTER, SETTLED_AFTER, Trace};
+use model::trace::{SETTLED_AFTER, Trace};
 use model::waterfall::{Critical, Node, Rows, Skew, Times, Tree, View, Window, skews};
 
 /// A trace and how it is shown.
 pub(super) struct Drawing {
     pub url: url::Trace,
     pub trace: Trace,
-    /// The traces it is made of, the one asked for first.
-    pub ids: Vec<TraceId>,
+    /// Everybody who recorded something of the request, shown or not.
+    pub systems: Vec<System>,
     /// Spans elsewhere that link here.
     pub links: Vec<BackLink>,
     pub now: Nanos,
@@ -34,17 +34,17 @@ pub(super) struct Drawing {
 }
 
 impl Drawing {
-    pub fn of(url: url::Trace, trace: Trace, links: Vec<BackLink>, now: Nanos) -> Drawing {
-        let mut url = url;
+    pub fn of(url: url::Trace, recorded: Recorded, links: Vec<BackLink>, now: Nanos) -> Drawing {
+        let (mut url, Recorded { trace, systems }) = (url, recorded);
         let columns = Columns::of(&trace);
         let tree = Tree::of(&columns);
         // A link to a span opens what hides it, whatever else the link says.
-        if let Some(n) = url.view.span.and_then(|id| tree.span(&columns, id)) {
+        if let Some(n) = url.view.span.and_then(|address| columns.find(address)) {
             url.view.reveal(&columns, &tree, n);
         }
         let times = if url.view.shift { Times::shifted(&columns, &tree) } else { Times::raw(&columns, &tree) };
         let rows = Rows::of(&columns, &tree, &url.view);
-        let extent = match url.view.focus.and_then(|id| tree.span(&columns, id)) {
+        let extent = match url.view.focus.and_then(|address| columns.find(address)) {
             Some(n) => (times.start[n as usize], times.end[n as usize]),
             None => times.extent(),
         };
@@ -55,8 +55,8 @@ impl Drawing {
             found: super::search::found(&trace, &columns, &url.view.query),
             skews: skews(&columns, &tree),
             colours: columns.services.iter().map(|name| given.of(name)).collect(),
-            ids: ids(&trace),
             url,
+            systems,
             trace,
             links,
             now,
@@ -91,13 +91,12 @@ impl Drawing {
 
     /// Whether a span that is in progress has been for so long that its end is not expected any more.
     pub fn never_completed(&self, span: u32) -> bool {
-        let span = &self.trace.spans[span as usize];
-        span.in_progress() && self.now.saturating_sub(span.envelope.received_at) >= NEVER_COMPLETED_AFTER
+        self.columns.never_completed(span as usize, self.now)
     }
 
     /// The open span.
     pub fn selected(&self) -> Option<u32> {
-        self.url.view.span.and_then(|id| self.tree.span(&self.columns, id))
+        self.url.view.span.and_then(|address| self.columns.find(address))
     }
 
     /// `svc-3`: the class that gives an element the colour of a span's service.
@@ -136,10 +135,15 @@ impl Drawing {
         url.to_string()
     }
 
+    /// What a link calls a span.
+    pub fn address(&self, span: u32) -> SpanAddress {
+        self.columns.address(span as usize)
+    }
+
     /// The address of this page with a span open.
-    pub fn with_span(&self, id: SpanId) -> String {
+    pub fn with_span(&self, span: u32) -> String {
         let mut url = self.url.clone();
-        url.view.span = Some(id);
+        url.view.span = Some(self.address(span));
         url.to_string()
     }
 }

@@ -10,7 +10,7 @@ use model::waterfall::{Flame, Operation, SortBy, operations, self_times, sort_op
 const FLAME: usize = 600;
 
 pub(super) fn flame(drawing: &Drawing) -> impl IntoView + use<> {
-    let focus = drawing.url.view.focus.and_then(|id| drawing.tree.span(&drawing.columns, id));
+    let focus = drawing.url.view.focus.and_then(|address| drawing.columns.find(address));
     let flame = Flame::of(&drawing.tree, &drawing.times, focus);
     let length = |n: u32| drawing.times.end[n as usize].saturating_sub(drawing.times.start[n as usize]);
     let mut spans: Vec<(usize, u32)> =
@@ -25,7 +25,7 @@ pub(super) fn flame(drawing: &Drawing) -> impl IntoView + use<> {
         let name = drawing.name(n).to_owned();
         let title = format!("{} {name}, {}", drawing.service(n), Human(length(n)));
         Some(view! {
-            <a class=format!("f-span {}{failed}", drawing.class(n)) href=drawing.with_span(drawing.columns.id[n as usize]) title=title
+            <a class=format!("f-span {}{failed}", drawing.class(n)) href=drawing.with_span(n) title=title
                 style=format!("--lane:{lane};left:{left:.3}%;width:{width:.3}%")>{name}</a>
         })
     };
@@ -42,7 +42,7 @@ pub(super) fn flame(drawing: &Drawing) -> impl IntoView + use<> {
 pub(super) fn table(drawing: &Drawing) -> impl IntoView + use<> {
     let columns = &drawing.columns;
     let own = self_times(columns, &drawing.tree, &drawing.times);
-    let focus = drawing.url.view.focus.and_then(|id| drawing.tree.span(columns, id));
+    let focus = drawing.url.view.focus.and_then(|address| columns.find(address));
     let mut table = operations(columns, &drawing.tree, &own, &drawing.critical, focus);
     let chosen = &drawing.url.view.services;
     if !chosen.is_empty() {
@@ -52,7 +52,7 @@ pub(super) fn table(drawing: &Drawing) -> impl IntoView + use<> {
     let whole: i64 = own.iter().fold(0, |sum, &ns| sum.saturating_add(ns));
     let path: i64 = drawing.critical.sections().iter().map(|piece| piece.end - piece.start).sum();
     let row = |row: &Operation| {
-        let longest = drawing.columns.id[row.longest as usize];
+        let longest = row.longest;
         let time = |ns: i64| view! { <td class="num">{Human(ns).to_string()}</td> };
         let share = |ns: i64, of: i64| {
             let width = if of > 0 { (100.0 * ns as f64 / of as f64).clamp(0.0, 100.0) } else { 0.0 };
@@ -64,7 +64,7 @@ pub(super) fn table(drawing: &Drawing) -> impl IntoView + use<> {
         };
         view! {
             <tr class=drawing.service_class(row.service as usize)>
-                <th scope="row"><span class="svc">{columns.services[row.service as usize].clone()}</span>" "<a href=drawing.with_span(longest) data-span=longest.to_string() title="Open the longest of them">{name}</a></th>
+                <th scope="row"><span class="svc">{columns.services[row.service as usize].clone()}</span>" "<a href=drawing.with_span(longest) data-span=drawing.address(longest).to_string() title="Open the longest of them">{name}</a></th>
                 <td class="num">{count(row.count.into())}</td>
                 <td class="num">{if row.errors > 0 { view! { <span class="badge error">{count(row.errors.into())}</span> }.into_any() } else { view! { <span class="muted">"0"</span> }.into_any() }}</td>
                 {time(row.total)}{share(row.self_time, whole)}{time(row.p50)}{time(row.max)}{share(row.critical, path)}

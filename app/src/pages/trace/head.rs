@@ -1,14 +1,13 @@
 //! The head of the page: what the trace is, and everything about it that a reader should doubt.
 
 use super::drawing::Drawing;
+use super::systems::systems;
 use crate::ui::moment::{Ago, Form, Moment};
 use crate::ui::{count, icon, plural};
 use crate::url;
 use leptos::prelude::*;
-use model::id::TraceId;
-use model::span::Family;
 use model::time::Human;
-use model::waterfall::{Skew, View};
+use model::waterfall::Skew;
 
 pub(super) fn head(drawing: &Drawing) -> impl IntoView + use<> {
     let id = drawing.url.id.to_string();
@@ -23,7 +22,7 @@ pub(super) fn head(drawing: &Drawing) -> impl IntoView + use<> {
     let settled = drawing.settled();
     let (last, now) = (drawing.trace.last_received, drawing.now);
     let here = drawing.url.to_string();
-    let first_error = (0..columns.len()).find(|&n| columns.flags[n].is_error()).map(|n| drawing.with_span(columns.id[n]));
+    let first_error = (0..columns.len()).find(|&n| columns.flags[n].is_error()).map(|n| drawing.with_span(n as u32));
     view! {
         <header class=format!("t-head {class}")>
             <h1><span class="svc">{service}</span>" "<span class="t-root">{name}</span></h1>
@@ -52,29 +51,6 @@ pub(super) fn head(drawing: &Drawing) -> impl IntoView + use<> {
             {warnings(drawing)}
         </header>
     }
-}
-
-/// The ids that systems gave this request, where it is more than one: one axis, a tree for each.
-fn systems(drawing: &Drawing) -> impl IntoView + use<> {
-    let alone = drawing.url.view.alone;
-    (alone || drawing.ids.len() > 1).then(|| {
-        let link = |id: TraceId, alone: bool| url::Trace { id, view: View { alone, ..View::default() } }.to_string();
-        let each = |id: &TraceId| {
-            let xray = drawing.trace.spans.iter().any(|span| span.trace_id == *id && span.family() == Family::Xray);
-            let (system, text) = if xray { ("X-Ray", id.xray()) } else { ("OpenTelemetry", id.to_string()) };
-            view! { <a class="t-system" href=link(*id, true) title="Only what this system recorded"><span class="badge">{system}</span><code>{text}</code></a> }
-        };
-        view! {
-            <p class="t-systems" role="note">
-                {drawing.ids.iter().map(each).collect_view()}
-                {if alone {
-                    view! { <a class="button quiet" href=link(drawing.url.id, false)>"Show with what other systems recorded of this request"</a> }.into_any()
-                } else {
-                    view! { <span class="muted">"one request, recorded by more than one system: on one axis, a tree for each"</span> }.into_any()
-                }}
-            </p>
-        }
-    })
 }
 
 /// Why what is shown may not be what happened.

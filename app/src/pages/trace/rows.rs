@@ -1,6 +1,7 @@
 //! The waterfall: a window of its rows. The island draws the same rows, and all of them.
 
 use super::drawing::Drawing;
+use super::{inferred, systems};
 use crate::ui::{count, plural};
 use leptos::prelude::*;
 use model::time::Human;
@@ -95,8 +96,10 @@ fn span(drawing: &Drawing, row: &Row, n: u32) -> impl IntoView + use<> {
         code => Some(view! { <span class="badge error">{code}</span> }),
     };
     let exception = flags.has_exception().then(|| view! { <span class="badge error" title="Has an exception">"!"</span> });
-    let unfinished =
-        flags.in_progress().then(|| view! { <span class="badge warn" title="X-Ray has not sent its end">"in progress"</span> });
+    let unfinished = flags.in_progress().then(|| {
+        let text = if drawing.never_completed(n) { "never completed" } else { "in progress" };
+        view! { <span class="badge warn" title="X-Ray has not sent its end">{text}</span> }
+    });
     let skew = match drawing.skews[at] {
         Skew::None => None,
         Skew::StartsBefore => Some("begins before its caller: another clock"),
@@ -115,8 +118,8 @@ fn span(drawing: &Drawing, row: &Row, n: u32) -> impl IntoView + use<> {
         <div class=class role="treeitem" attr:aria-level=(row.depth + 1).to_string() aria-expanded=expanded(drawing, n) aria-selected=(drawing.selected() == Some(n)).to_string() style=indent(row)>
             <div class="w-name">
                 {fold(drawing, n)}
-                <a class="w-link" href=drawing.with_span(columns.id[at])>{service}<span class="w-op">{drawing.name(n).to_owned()}</span></a>
-                {status}{exception}{unfinished}{skew}{hidden}{folded_away}
+                <a class="w-link" href=drawing.with_span(n)>{service}<span class="w-op">{drawing.name(n).to_owned()}</span></a>
+                {systems::badge(drawing, n)}{inferred::badge(drawing, n)}{status}{exception}{unfinished}{skew}{hidden}{folded_away}
             </div>
             {bar(drawing, n).into_any()}
         </div>
@@ -130,6 +133,7 @@ fn missing(drawing: &Drawing, row: &Row, at: u32) -> impl IntoView + use<> {
             <div class="w-name">
                 {fold(drawing, row.node)}
                 <span class="w-link" title="No span with this id arrived: sampled out, not sent to Clew, lost, or still running">"missing parent "<code>{id.to_string()}</code></span>
+                {systems::badge(drawing, row.node)}
             </div>
             {bar(drawing, row.node).into_any()}
         </div>
@@ -152,7 +156,7 @@ fn group(drawing: &Drawing, row: &Row, at: u32) -> impl IntoView + use<> {
             <div class="w-name">
                 {fold(drawing, row.node)}
                 <a class="w-link" href=toggled(drawing, row.node)><b>{format!("×{}", count(group.spans.len() as u64))}</b>" "{service}<span class="w-op">{drawing.name(face).to_owned()}</span></a>
-                {errors}<span class="w-figures">{figures}</span>
+                {systems::badge(drawing, row.node)}{inferred::badge(drawing, face)}{errors}<span class="w-figures">{figures}</span>
             </div>
             {bar(drawing, row.node).into_any()}
         </div>

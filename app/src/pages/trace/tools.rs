@@ -61,7 +61,7 @@ fn search(drawing: &Drawing) -> impl IntoView + use<> {
             None if by == 1 => hits[0],
             None => hits[hits.len() - 1],
         };
-        drawing.with_span(drawing.columns.id[hit as usize])
+        drawing.with_span(hit)
     };
     let found = (!view.query.is_empty()).then(|| match (hits.len(), at) {
         (0, _) => "none".to_owned(),
@@ -109,11 +109,12 @@ fn services(drawing: &Drawing) -> impl IntoView + use<> {
             </a>
         }
     };
-    (order.len() > 1).then(|| {
+    (order.len() > 1 || !columns.targets.is_empty()).then(|| {
         view! {
             <div class="t-services" role="group" aria-label="Services">
                 {order.into_iter().map(one).collect_view()}
                 <a class="t-service" href=drawing.with(|view| view.services.clear()) data-service="">"all"</a>
+                {super::inferred::services(drawing)}
             </div>
         }
     })

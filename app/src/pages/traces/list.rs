@@ -8,6 +8,7 @@ use crate::url;
 use leptos::prelude::*;
 use model::colour::Colours;
 use model::port::{Order, OrderBy, Page, TraceRow};
+use model::span::Family;
 use model::time::{DAY, Human};
 
 /// Services named in a row; the others are counted.
@@ -88,13 +89,15 @@ fn row(asked: &Asked, found: &TraceRow, scale: &Scale, colours: &Colours) -> Any
         Some(_) if found.matched < summary.spans => format!("{} of {}", count(found.matched.into()), count(summary.spans.into())),
         _ => count(summary.spans.into()),
     };
-    let services = summary.services.iter().take(SERVICES).map(|(name, spans)| {
-        let title = format!("{name}: {}", plural((*spans).into(), "span", "spans"));
+    let named = services(found);
+    let services = named.iter().take(SERVICES).map(|(name, spans)| {
+        let title = format!("{name}: {}", plural(*spans, "span", "spans"));
         view! { <span class=format!("svc svc-{}", colours.of(name)) title=title>{name.clone()}</span> }
     });
-    let others = summary.services.len().saturating_sub(SERVICES);
+    let others = named.len().saturating_sub(SERVICES);
     let others = (others > 0).then(|| view! { <span class="muted">{format!("+{others}")}</span> });
     let root = &summary.root;
+    let systems = systems(found).map(|title| view! { <span class="badge" title=title>"OTel + X-Ray"</span> });
     let no_root = (!summary.has_root)
         .then(|| view! { <span class="badge warn" title="Its root span has not arrived: named after its earliest span">"no root"</span> });
     let open =
@@ -110,7 +113,7 @@ fn row(asked: &Asked, found: &TraceRow, scale: &Scale, colours: &Colours) -> Any
                         <span class="svc">{root.service.clone()}</span>" "
                         <span class="name">{name.clone()}</span>
                     </a>
-                    {no_root}{open}
+                    {systems}{no_root}{open}
                 </div>
             </td>
             <td class="duration"><span class="time">{Human(summary.duration_ns).to_string()}</span><span class="track"><span style=format!("width:{width:.1}%")></span></span></td>
@@ -120,6 +123,28 @@ fn row(asked: &Asked, found: &TraceRow, scale: &Scale, colours: &Colours) -> Any
         </tr>
     }
     .into_any()
+}
+
+/// What is to be said of a request that both systems have.
+fn systems(found: &TraceRow) -> Option<String> {
+    let mut families =
+        std::iter::once(&found.summary).chain(&found.others).flat_map(|summary| &summary.sources).map(|name| Family::of(name));
+    let first = families.next()?;
+    let other = found.others.first().filter(|_| families.any(|family| family != first))?;
+    let spans = plural(found.others.iter().map(|summary| u64::from(summary.spans)).sum(), "span", "spans");
+    Some(format!("Both systems have this request: {spans} more on its page, under {}", other.trace_id))
+}
+
+/// The services of a request with their spans: those of the trace that is listed first.
+fn services(found: &TraceRow) -> Vec<(String, u64)> {
+    let mut services: Vec<(String, u64)> = Vec::new();
+    for (name, spans) in std::iter::once(&found.summary).chain(&found.others).flat_map(|summary| &summary.services) {
+        match services.iter_mut().find(|(known, _)| known == name) {
+            Some((_, sum)) => *sum += u64::from(*spans),
+            None => services.push((name.clone(), u64::from(*spans))),
+        }
+    }
+    services
 }
 
 /// First and next page. Pages keep the moments of a relative range: what the reader pages through does not move.

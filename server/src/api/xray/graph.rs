@@ -131,7 +131,7 @@ pub async fn over_time(store: &dyn Store, ask: &Ask, body: &[u8]) -> Result<Valu
 /// Reads every trace that began in a range, or fails: figures of a part would pass for figures of the whole.
 async fn each_trace(store: &dyn Store, ask: &Ask, range: Range, mut visit: impl FnMut(&Trace)) -> Result<(), Failure> {
     let ends = Instant::now() + PATIENCE;
-    let mut search = TraceSearch { query: Query::default(), range, order: Order::NEWEST, limit: 1_000, cursor: None };
+    let mut search = TraceSearch { query: Query::default(), range, order: Order::NEWEST, limit: 1_000, cursor: None, once: false };
     loop {
         let page = store.traces(ask, &search).await?;
         for row in &page.rows {

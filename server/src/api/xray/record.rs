@@ -4,35 +4,9 @@
 //! for spans of OpenTelemetry.
 
 use model::attr::{Value, get, get_str};
-use model::semconv;
-use model::span::{Kind, Span, Status};
+pub use model::call::{CALLED, THINGS, attribute, is_call, is_segment, is_sql, namespace, text};
+use model::span::{Span, Status};
 use serde_json::{Map, Value as Json, json};
-
-/// Databases that X-Ray does not call SQL.
-const NOT_SQL: [&str; 10] =
-    ["redis", "mongodb", "memcached", "elasticsearch", "opensearch", "cassandra", "dynamodb", "couchdb", "neo4j", "hbase"];
-
-/// What the collector's exporter of a client span takes as the name of what was called, the first that is there.
-pub const CALLED: [&str; 8] = [
-    "aws.remote.service",
-    "peer.service",
-    "server.address",
-    "network.peer.address",
-    "messaging.destination.name",
-    "rpc.service",
-    "messaging.system",
-    "db.system.name",
-];
-
-/// Services of AWS whose nodes are the things in them: service, type, the attributes that name the thing (X-Ray's, then
-/// OpenTelemetry's).
-pub const THINGS: [(&str, &str, &[&str]); 5] = [
-    ("dynamodb", "AWS::DynamoDB::Table", &["aws.table_name", "aws.dynamodb.table_names"]),
-    ("sqs", "AWS::SQS::Queue", &["aws.queue_url", "aws.sqs.queue.url"]),
-    ("sns", "AWS::SNS::Topic", &["aws.topic_arn", "aws.sns.topic.arn"]),
-    ("s3", "AWS::S3::Bucket", &["aws.bucket_name", "aws.s3.bucket"]),
-    ("lambda", "AWS::Lambda", &["aws.function_name", "faas.invoked_name"]),
-];
 
 /// A node's identity in the service graph.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,20 +59,6 @@ pub struct Http {
     pub content_length: Option<i64>,
 }
 
-/// An attribute of the span itself, under its current or any older name.
-pub fn attribute<'a>(span: &'a Span, name: &str) -> Option<&'a Value> {
-    semconv::names(name).into_iter().find_map(|name| get(&span.attributes, name))
-}
-
-/// The same as text; of a list the first item. Empty texts are none.
-pub fn text(span: &Span, name: &str) -> Option<String> {
-    let value = match attribute(span, name)? {
-        Value::List(items) => items.first()?,
-        value => value,
-    };
-    Some(value.to_string()).filter(|text| !text.is_empty())
-}
-
 fn integer(span: &Span, name: &str) -> Option<i64> {
     match attribute(span, name)? {
         Value::Int(int) => Some(*int),
@@ -108,11 +68,6 @@ fn integer(span: &Span, name: &str) -> Option<i64> {
 
 fn resource_text(span: &Span, name: &str) -> Option<String> {
     get_str(&span.origin.resource, name).filter(|text| !text.is_empty()).map(str::to_owned)
-}
-
-/// Whether the span came as X-Ray's, and if so, whether as a segment.
-pub fn is_segment(span: &Span) -> Option<bool> {
-    get_str(&span.attributes, "aws.xray.type").map(|kind| kind == "segment")
 }
 
 fn truth(span: &Span, name: &str) -> bool {
@@ -213,58 +168,10 @@ pub fn origin(span: &Span) -> Option<String> {
     Some(origin.to_owned())
 }
 
-/// `aws`, `remote`, or none of work inside of the service.
-pub fn namespace(span: &Span) -> Option<&'static str> {
-    let is_aws = text(span, "rpc.system.name").is_some_and(|system| system == "aws-api");
-    match get_str(&span.attributes, "aws.xray.namespace") {
-        Some("aws") => Some("aws"),
-        Some("remote") => Some("remote"),
-        Some(_) => None,
-        None if is_segment(span).is_some() => None,
-        None if is_aws => Some("aws"),
-        None => matches!(span.kind, Kind::Client | Kind::Producer).then_some("remote"),
-    }
-}
-
-fn is_database(span: &Span) -> bool {
-    ["db.system.name", "db.connection_string"].iter().any(|name| attribute(span, name).is_some())
-}
-
-pub fn is_sql(span: &Span) -> bool {
-    let system = text(span, "db.system.name").unwrap_or_default();
-    is_database(span) && !NOT_SQL.iter().any(|name| system.contains(name))
-}
-
-/// Whether the span is a call to something else.
-pub fn is_call(span: &Span) -> bool {
-    is_segment(span) != Some(true) && (namespace(span).is_some() || is_segment(span).is_some() && is_database(span))
-}
-
 /// What a call went to, as far as the caller knows.
 pub fn called(span: &Span) -> ServiceId {
-    let is_xray = is_segment(span).is_some();
-    let node = |name: String, kind: &str| ServiceId { name, kind: Some(kind.to_owned()), account: None };
-    if namespace(span) == Some("aws") {
-        let service = text(span, "aws.service").or_else(|| text(span, "rpc.service")).unwrap_or_else(|| span.name.clone());
-        let thing = THINGS.iter().find(|(name, _, _)| service.to_ascii_lowercase().ends_with(name));
-        let named = thing.and_then(|(_, kind, names)| names.iter().find_map(|name| text(span, name)).map(|name| node(name, kind)));
-        return named.unwrap_or_else(|| {
-            let kind = format!("AWS::{service}");
-            node(service, &kind)
-        });
-    }
-    let kind = if is_sql(span) { "Database::SQL" } else { "remote" };
-    if is_xray {
-        return node(span.name.clone(), kind);
-    }
-    if is_database(span)
-        && let Some(database) = text(span, "db.namespace")
-    {
-        let host = text(span, "server.address").map(|host| format!("@{host}")).unwrap_or_default();
-        return node(database + &host, kind);
-    }
-    let host = || text(span, "url.full").and_then(|url| url.split_once("://")?.1.split(['/', '?', ':']).next().map(str::to_owned));
-    node(CALLED.iter().find_map(|name| text(span, name)).or_else(host).unwrap_or_else(|| span.name.clone()), kind)
+    let called = model::call::called(span);
+    ServiceId { name: called.name, kind: Some(called.kind), account: None }
 }
 
 /// The `http` block of a document.

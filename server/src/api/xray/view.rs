@@ -1,10 +1,9 @@
 //! A trace as X-Ray sees it: segments, the records in each, who called whom, and what was called but sent nothing itself.
 
 use super::record::{self, Flags, Http, ServiceId};
-use model::id::SpanId;
-use model::span::{Kind, Span};
+use model::segments::Segments;
+use model::span::Span;
 use model::trace::Trace;
-use std::collections::HashMap;
 
 /// See the module. Records are the spans of the trace, by their index in it.
 pub struct View<'a> {
@@ -70,10 +69,10 @@ pub fn seconds(nanos: i64) -> f64 {
 
 impl<'a> View<'a> {
     pub fn of(trace: &'a Trace) -> View<'a> {
-        let mut view = View { trace, records: Vec::new(), order: Vec::new(), nodes: Vec::new(), root: None };
-        let parents = parents(trace);
-        view.segments(&parents);
-        view.inferred(&parents);
+        let segments = Segments::of(&trace.spans);
+        let mut view = View { trace, records: Vec::new(), order: segments.order.clone(), nodes: Vec::new(), root: None };
+        view.records(&segments);
+        view.inferred(&segments);
         let segments = view.nodes.iter().enumerate().filter(|(_, node)| node.what == What::Segment);
         let first = segments.min_by_key(|(_, node)| (node.span.parent_id.is_some(), node.span.start, node.span.span_id));
         view.root = first.map(|(at, _)| at);
@@ -81,39 +80,19 @@ impl<'a> View<'a> {
     }
 
     /// Gives every record to a node, from the tops down.
-    fn segments(&mut self, parents: &[Option<usize>]) {
-        let spans = &self.trace.spans;
-        let mut children: Vec<Vec<usize>> = vec![Vec::new(); spans.len()];
-        for (at, parent) in parents.iter().enumerate() {
-            if let Some(parent) = parent {
-                children[*parent].push(at);
-            }
-        }
-        let unknown = Record { node: usize::MAX, within: None };
-        self.records = vec![unknown; spans.len()];
-        // Tops first; then what no top reaches, which are spans that are their own ancestors.
-        let tops = (0..spans.len()).filter(|at| parents[*at].is_none());
-        for top in tops.chain(0..spans.len()) {
-            if self.records[top] != unknown {
-                continue;
-            }
-            let mut waiting = vec![top];
-            while let Some(at) = waiting.pop() {
-                if self.records[at] != unknown {
-                    continue;
+    fn records(&mut self, segments: &Segments) {
+        self.records = vec![Record { node: usize::MAX, within: None }; self.trace.spans.len()];
+        for &at in &self.order.clone() {
+            let within = segments.within[at];
+            let node = match within {
+                Some(parent) => {
+                    let node = self.records[parent].node;
+                    self.nodes[node].records.push(at);
+                    node
                 }
-                let parent = parents[at].filter(|parent| at != top && self.records[*parent] != unknown);
-                self.records[at] = match parent.filter(|parent| !starts_segment(&spans[at], Some(&spans[*parent]))) {
-                    Some(parent) => {
-                        let node = self.records[parent].node;
-                        self.nodes[node].records.push(at);
-                        Record { node, within: Some(parent) }
-                    }
-                    None => Record { node: self.top(at, parent), within: None },
-                };
-                self.order.push(at);
-                waiting.extend(children[at].iter().rev());
-            }
+                None => self.top(at, segments.parents[at]),
+            };
+            self.records[at] = Record { node, within };
         }
     }
 
@@ -129,29 +108,11 @@ impl<'a> View<'a> {
         self.nodes.len() - 1
     }
 
-    /// Adds what was called but sent nothing. Of calls within calls the outermost counts, unless a segment answers within it.
-    fn inferred(&mut self, parents: &[Option<usize>]) {
-        let spans = &self.trace.spans;
-        let mut answered = vec![false; spans.len()];
-        for (record, caller) in self.records.iter().zip(parents) {
-            if record.within.is_some() {
-                continue;
-            }
-            let mut up = *caller;
-            while let Some(parent) = up.filter(|parent| !answered[*parent]) {
-                answered[parent] = true;
-                up = self.records[parent].within;
-            }
-        }
-        let mut covered = vec![false; spans.len()];
-        for at in self.order.clone() {
-            let Record { node, within } = self.records[at];
-            covered[at] = within.is_some_and(|parent| covered[parent]);
-            if !covered[at] && !answered[at] && record::is_call(&spans[at]) {
-                covered[at] = true;
-                let (span, records) = (&spans[at], vec![at]);
-                self.nodes.push(Node { id: record::called(span), what: What::Inferred, span, records, caller: Some((node, span)) });
-            }
+    /// Adds what was called but sent nothing.
+    fn inferred(&mut self, segments: &Segments) {
+        for at in segments.unanswered(&self.trace.spans) {
+            let (span, caller) = (&self.trace.spans[at], self.records[at].node);
+            self.nodes.push(Node { id: record::called(span), what: What::Inferred, span, records: vec![at], caller: Some((caller, span)) });
         }
     }
 
@@ -181,23 +142,4 @@ impl<'a> View<'a> {
         let is_entry = node.what == What::Segment && node.caller.is_none() && node.span.parent_id.is_none();
         is_entry.then(|| ServiceId { name: node.id.name.clone(), kind: Some("client".to_owned()), account: None })
     }
-}
-
-/// For each span the one that encloses it, if it is in the trace.
-fn parents(trace: &Trace) -> Vec<Option<usize>> {
-    let mut by_id: HashMap<SpanId, usize> = HashMap::new();
-    for (at, span) in trace.spans.iter().enumerate() {
-        by_id.entry(span.span_id).or_insert(at);
-    }
-    let parent = |(at, span): (usize, &Span)| span.parent_id.and_then(|id| by_id.get(&id).copied()).filter(|parent| *parent != at);
-    trace.spans.iter().enumerate().map(parent).collect()
-}
-
-/// X-Ray's records say so. Of OpenTelemetry's, those where a request enters a service.
-fn starts_segment(span: &Span, parent: Option<&Span>) -> bool {
-    let Some(parent) = parent else { return true };
-    record::is_segment(span).unwrap_or_else(|| {
-        let receives = matches!(span.kind, Kind::Server | Kind::Consumer);
-        span.service() != parent.service() || receives && record::is_call(parent)
-    })
 }

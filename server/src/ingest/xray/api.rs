@@ -4,17 +4,21 @@
 use super::API;
 use super::sampling::Report;
 use super::translate::{Translator, Unprocessed};
+use crate::auth::Unsigned;
+use crate::auth::sigv4::{Payload, Signature};
 use crate::ingest::body::{self, Encoding, Framing, Trouble};
 use crate::ingest::{Arrival, Batch, Ingest, PATIENCE, Rejected, Signal, now};
 use crate::meter::Count;
 use crate::store::Refused;
 use axum::body::Body;
-use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What is asked.
@@ -53,11 +57,9 @@ pub fn posted_to<O: Copy>(paths: &[(&str, O)], method: &Method, path: &str) -> O
     (*method == Method::POST).then_some(*operation)
 }
 
-/// Whether a request is signed for X-Ray (AWS Signature Version 4: the scope ends in `/<region>/<service>/aws4_request`),
-/// whatever it asks for.
+/// Whether a request is signed for X-Ray, whatever it asks for.
 pub fn is_signed(headers: &HeaderMap) -> bool {
-    let signature = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    signature.starts_with("AWS4-HMAC-SHA256") && signature.contains("/xray/aws4_request")
+    Signature::read(headers).is_some_and(|signature| signature.service() == "xray")
 }
 
 /// The one group that every account has.
@@ -104,6 +106,12 @@ impl From<Trouble> for Failure {
     }
 }
 
+impl From<Unsigned> for Failure {
+    fn from(unsigned: Unsigned) -> Failure {
+        Failure::new(StatusCode::FORBIDDEN, unsigned.kind(), unsigned.message())
+    }
+}
+
 impl From<Refused> for Failure {
     fn from(refused: Refused) -> Failure {
         match refused {
@@ -119,7 +127,7 @@ impl From<Refused> for Failure {
 /// Answers a request.
 pub async fn call(ingest: &Ingest, operation: Operation, request: Request<Body>) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    match perform(ingest, operation, &parts.headers, body).await {
+    match perform(ingest, operation, &parts, body).await {
         Ok(value) => answer(StatusCode::OK, &value),
         Err(failure) => {
             note(ingest, &failure, operation, &parts.headers).await;
@@ -135,7 +143,10 @@ pub fn unknown(method: &Method, path: &str) -> Response<Body> {
 }
 
 /// The body of a request; waiting for room comes out of `patience`.
-pub async fn body_of(ingest: &Ingest, headers: &HeaderMap, body: Body, patience: &mut Duration) -> Result<body::Held, Failure> {
+pub async fn body_of<B>(ingest: &Ingest, headers: &HeaderMap, body: B, patience: &mut Duration) -> Result<body::Held, Failure>
+where
+    B: http_body::Body<Data = Bytes>,
+{
     let encoding = match headers.get(CONTENT_ENCODING) {
         None => Some(Encoding::Identity),
         Some(name) => name.to_str().ok().and_then(Encoding::from_name),
@@ -144,11 +155,12 @@ pub async fn body_of(ingest: &Ingest, headers: &HeaderMap, body: Body, patience:
     Ok(body::read(body, Framing::Bare(encoding), &ingest.budget, patience).await?)
 }
 
-async fn perform(ingest: &Ingest, operation: Operation, headers: &HeaderMap, body: Body) -> Result<Value, Failure> {
+async fn perform(ingest: &Ingest, operation: Operation, parts: &Parts, body: Body) -> Result<Value, Failure> {
     let mut patience = PATIENCE;
-    let held = body_of(ingest, headers, body, &mut patience).await?;
+    let mut payload = Payload::default();
+    let held = body_of(ingest, &parts.headers, payload.watch(body), &mut patience).await?;
     match operation {
-        Operation::PutTraceSegments => put_segments(ingest, headers, held, patience).await,
+        Operation::PutTraceSegments => put_segments(ingest, ingest.keys.check_signed(parts, &payload)?, held, patience).await,
         // A daemon in front of us tells how it does. It sends this each minute and wants no more than a yes.
         Operation::PutTelemetryRecords => {
             tracing::debug!("an X-Ray daemon says {}", String::from_utf8_lossy(&held.bytes));
@@ -189,11 +201,7 @@ pub fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Failure> {
 /// Up to so many bytes are translated on the spot.
 const INLINE: usize = 256 << 10;
 
-async fn put_segments(ingest: &Ingest, headers: &HeaderMap, held: body::Held, patience: Duration) -> Result<Value, Failure> {
-    let key = ingest.keys.check(headers).map_err(|_| {
-        let message = "An ingest key is needed, in x-honeycomb-team, api-key or authorization: Bearer.";
-        Failure::new(StatusCode::FORBIDDEN, "UnrecognizedClientException", message)
-    })?;
+async fn put_segments(ingest: &Ingest, key: Arc<str>, held: body::Held, patience: Duration) -> Result<Value, Failure> {
     ingest.meter.add(Count::Bytes, API, "", "", held.bytes.len() as u64);
     let arrival = Arrival { received_at: now(), source: API.into(), key, dataset: "".into(), own: ingest.own.clone() };
     let bytes = held.bytes.clone();
@@ -233,7 +241,8 @@ fn unprocessed_segment(unprocessed: &Unprocessed) -> Value {
 /// Notes a request of which nothing was taken, for the metrics and, if somebody can do something about it, for Sources.
 async fn note(ingest: &Ingest, failure: &Failure, operation: Operation, headers: &HeaderMap) {
     let reason = match failure.kind {
-        "UnrecognizedClientException" => "unknown key",
+        "UnrecognizedClientException" | "MissingAuthenticationTokenException" => "unknown key",
+        "InvalidSignatureException" | "IncompleteSignatureException" => "wrong signature",
         "RequestEntityTooLargeException" => "too large",
         "RequestTimeoutException" => "timed out",
         "ThrottledException" => "busy",

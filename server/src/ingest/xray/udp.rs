@@ -28,6 +28,8 @@ const QUEUE: usize = 64 << 20;
 const OVERHEAD: usize = 128;
 /// Datagrams of one batch.
 const GROUP: usize = 4096;
+/// How long datagrams are gathered: a commit of many costs little more than one of a few, and no sender waits for it.
+const GATHER: Duration = Duration::from_millis(100);
 /// Batches up to so many bytes are translated on the spot.
 const INLINE: usize = 256 << 10;
 /// The store decides how much it takes at once; meanwhile the queue fills.
@@ -142,11 +144,19 @@ fn receive(socket: &UdpSocket, queue: &UnboundedSender<Datagram>, refused: &Atom
     }
 }
 
-/// What came since the last call, and whether it was the last of all. Comes back after a second, too: the kernel's count
-/// wants to be read.
+/// What came since the last call and shortly after it, and whether it was the last of all. Comes back after a second, too: the
+/// kernel's count wants to be read.
 async fn next(datagrams: &mut UnboundedReceiver<Datagram>) -> (Arc<Vec<Datagram>>, bool) {
     let mut group = Vec::new();
     let received = tokio::time::timeout(Duration::from_secs(1), datagrams.recv_many(&mut group, GROUP)).await;
+    if !group.is_empty() && group.len() < GROUP && !datagrams.is_closed() {
+        tokio::time::sleep(GATHER).await;
+        while group.len() < GROUP
+            && let Ok(datagram) = datagrams.try_recv()
+        {
+            group.push(datagram);
+        }
+    }
     (Arc::new(group), received == Ok(0))
 }
 
@@ -209,6 +219,25 @@ fn drops(table: &str, inode: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_comes_within_a_moment_is_one_group() {
+        let (queue, mut datagrams) = unbounded_channel();
+        let room = Arc::new(Semaphore::new(2));
+        let send = || {
+            let share = room.clone().try_acquire_owned().unwrap();
+            queue.send(Datagram { bytes: Box::from(*b"x"), _share: share }).unwrap();
+        };
+        send();
+        let later = async {
+            tokio::time::sleep(GATHER / 10).await;
+            send();
+        };
+        let ((group, ended), ()) = tokio::join!(next(&mut datagrams), later);
+        assert_eq!((group.len(), ended), (2, false));
+        drop(queue);
+        assert!(next(&mut datagrams).await.1, "and that was the last");
+    }
 
     #[test]
     fn the_kernels_count() {

@@ -2,21 +2,24 @@
 
 use super::keyed::{ABSENT, key_columns, keyed};
 use super::{Bitmap, Columns, Corrupt, Meta, decode, number};
+use model::alias::Aliases;
 use model::port::{Facet, FacetValue};
 use model::query::ast::Key;
 use rustc_hash::FxHashMap;
+use std::sync::Arc;
 
 /// Accumulates one facet over blocks; merges with the same facet of another thread.
 pub struct FacetCounts {
     label: String,
     key: Key,
+    aliases: Arc<Aliases>,
     weights: FxHashMap<String, f64>,
 }
 
 impl FacetCounts {
     /// `label` is the key as asked for.
-    pub fn new(label: String, key: Key) -> FacetCounts {
-        FacetCounts { label, key, weights: FxHashMap::default() }
+    pub fn new(label: String, key: Key, aliases: Arc<Aliases>) -> FacetCounts {
+        FacetCounts { label, key, aliases, weights: FxHashMap::default() }
     }
 
     pub fn columns(&self, meta: &Meta) -> Vec<u16> {
@@ -26,7 +29,7 @@ impl FacetCounts {
     }
 
     pub fn add(&mut self, meta: &Meta, columns: &Columns, rows: &Bitmap) -> Result<(), Corrupt> {
-        let found = keyed(meta, columns, &self.key)?;
+        let found = keyed(meta, columns, &self.key)?.with_aliases(&self.key, &self.aliases);
         let weights = decode::weights(meta, columns)?;
         let mut sums = vec![None; found.values.len()];
         for row in rows.iter() {

@@ -5,6 +5,7 @@ use super::decode;
 use super::meta::Kind;
 use super::scan::{attribute_columns, entries, field_columns, look_up};
 use super::{Columns, Corrupt, Meta, number};
+use model::alias::{Aliases, is_service};
 use model::attr::Value;
 use model::query::ast::{Key, Scope, SpanField};
 use model::semconv;
@@ -72,6 +73,18 @@ pub(super) fn numbers(meta: &Meta, columns: &Columns, key: &Key) -> Result<Vec<f
 }
 
 impl Keyed {
+    /// Names services as they are shown, if it is services that the key names.
+    pub fn with_aliases(mut self, key: &Key, aliases: &Aliases) -> Keyed {
+        if is_service(key) {
+            for value in &mut self.values {
+                if let Value::Str(name) = value {
+                    *name = aliases.name_of(name).to_owned();
+                }
+            }
+        }
+        self
+    }
+
     fn set(&mut self, row: usize, value: Value) {
         self.place[row] = self.values.len() as u32;
         self.values.push(value);

@@ -104,7 +104,7 @@ impl Matcher {
 }
 
 /// Whether `text` is the parts in order, with anything between them.
-fn wildcard(parts: &[String], text: &str) -> bool {
+pub fn wildcard(parts: &[String], text: &str) -> bool {
     let (Some((first, rest)), true) = (parts.split_first(), parts.len() > 1) else { return false };
     let Some((last, middle)) = rest.split_last() else { return false };
     let Some(mut text) = text.strip_prefix(first.as_str()) else { return false };

@@ -2,14 +2,17 @@
 
 use super::keyed::{ABSENT, key_columns, keyed, numbers};
 use super::{Bitmap, Columns, Corrupt, Meta, decode, number};
+use model::alias::Aliases;
 use model::attr::Value;
 use model::port::{Cell, Table};
 use model::query::ast::{Function, Key, Stats};
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::Arc;
 
 /// Accumulates a `stats` command over blocks; merges with the same of another thread.
 pub struct StatsGroups {
     stats: Stats,
+    aliases: Arc<Aliases>,
     /// Keys of which percentiles are wanted, once each.
     sampled: Vec<Key>,
     places: FxHashMap<Vec<GroupCell>, usize>,
@@ -48,7 +51,7 @@ struct Samples {
 }
 
 impl StatsGroups {
-    pub fn new(stats: &Stats) -> StatsGroups {
+    pub fn new(stats: &Stats, aliases: Arc<Aliases>) -> StatsGroups {
         let mut sampled: Vec<Key> = Vec::new();
         for measure in &stats.measures {
             if let Function::Percentile(key, _) = &measure.function
@@ -57,7 +60,7 @@ impl StatsGroups {
                 sampled.push(key.clone());
             }
         }
-        let mut groups = StatsGroups { stats: stats.clone(), sampled, places: FxHashMap::default(), groups: Vec::new() };
+        let mut groups = StatsGroups { stats: stats.clone(), aliases, sampled, places: FxHashMap::default(), groups: Vec::new() };
         if stats.by.is_empty() && stats.bin.is_none() {
             groups.place(Vec::new());
         }
@@ -121,7 +124,7 @@ impl StatsGroups {
                     });
                 }
                 Function::CountDistinct(key) => {
-                    let found = keyed(meta, columns, key)?;
+                    let found = keyed(meta, columns, key)?.with_aliases(key, &self.aliases);
                     let texts: Vec<String> = found.values.iter().map(Value::to_string).collect();
                     each(&mut |total, row| {
                         if let (Total::Texts(seen), Some(text)) = (total, texts.get(found.place[row] as usize))
@@ -166,7 +169,7 @@ impl StatsGroups {
             refine(&mut local, &mut cells, rows, |row| bin(row).cast_unsigned(), |bits| GroupCell::number(bits.cast_signed() as f64));
         }
         for key in &self.stats.by {
-            let found = keyed(meta, columns, key)?;
+            let found = keyed(meta, columns, key)?.with_aliases(key, &self.aliases);
             // Equal values at several places (a resource's and a span's) are one group.
             let of_place: Vec<GroupCell> = found.values.iter().map(GroupCell::of).collect();
             let mut first: FxHashMap<&GroupCell, u32> = FxHashMap::default();

@@ -26,6 +26,12 @@ pub trait LineTest: Send + Sync {
 
     /// What must hold of a block for one of its lines to pass.
     fn need(&self) -> &Need;
+
+    /// A pattern that the message of every line that passes contains; none if lines can pass for another reason. It finds candidates in
+    /// many messages at once.
+    fn must_contain(&self) -> Option<&regex::bytes::Regex> {
+        None
+    }
 }
 
 /// What must hold of a block. Every variant errs on the side of "may pass".

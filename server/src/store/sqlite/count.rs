@@ -8,12 +8,14 @@ use crate::store::block::facet::FacetCounts;
 use crate::store::block::stats::StatsGroups;
 use crate::store::block::{Bitmap, Columns, Corrupt, Plan};
 use futures::stream::StreamExt;
+use model::alias::Aliases;
 use model::id::TraceId;
 use model::port::{Ask, Bucket, Count, Facet, Problem, SpanSearch, Table, TraceSearch};
 use model::query::ast::{Key, Stats};
+use model::request::Joins;
 use model::time::{Nanos, Range, day_of};
 use model::trace::Summary;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::{Arc, Mutex};
 
 /// Counts traces by start.
@@ -46,6 +48,9 @@ impl Tally {
 /// A trace to be counted: its start, whether it has errors, and whether it has to be looked up first.
 type Listed = (TraceId, Nanos, bool, bool);
 
+/// Traces that are found, each once: start, and whether there are errors.
+type Traces = Vec<(TraceId, Nanos, bool)>;
+
 impl View {
     /// See `Reader::count`.
     pub async fn count(&self, ask: &Ask, search: &TraceSearch, buckets: u32) -> Result<Count, Problem> {
@@ -53,13 +58,37 @@ impl View {
         let range = search.range;
         let mut tally = Tally::new(range, buckets);
         let blocks = self.blocks_since(range.start).await?;
-        if plan.is_unfiltered() {
-            self.count_every(ask, blocks, &mut tally).await?;
+        // First: were there no time for it afterwards, the count would be too high, rather than a lower bound.
+        let joins = match search.once {
+            true => self.joins(ask, &self.joining(range).await?, &[range]).await?,
+            false => Some(Joins::default()),
+        };
+        let Some(joins) = joins else {
+            tally.count.exact = false;
             return Ok(tally.count);
-        }
+        };
+        let traces = match plan.is_unfiltered() {
+            true => self.every_trace(ask, blocks, &mut tally).await?,
+            false => self.matching_traces(ask, range, &plan, blocks, &mut tally).await?,
+        };
+        let joined: FxHashSet<TraceId> = traces.iter().map(|(id, ..)| *id).filter(|id| joins.has(*id)).collect();
+        let traces = traces.into_iter().filter(|(id, ..)| joins.stands(*id, |other| joined.contains(&other)));
+        traces.for_each(|(_, start, failed)| tally.add(start, failed));
+        Ok(tally.count)
+    }
+
+    /// The traces that a search with a filter finds, as far as there is time.
+    async fn matching_traces(
+        &self,
+        ask: &Ask,
+        range: Range,
+        plan: &Arc<Plan>,
+        blocks: Vec<Arc<Block>>,
+        tally: &mut Tally,
+    ) -> Result<Traces, Problem> {
         let mut traces: FxHashMap<TraceId, (Nanos, bool)> = FxHashMap::default();
-        let blocks = self.searchable(range, &plan, blocks);
-        let mut results = std::pin::pin!(steps(ask, blocks, |chunk| self.find(&plan, chunk)));
+        let blocks = self.searchable(range, plan, blocks);
+        let mut results = std::pin::pin!(steps(ask, blocks, |chunk| self.find(plan, chunk)));
         while let Some(found) = results.next().await.transpose()? {
             let Some(found) = found else {
                 tally.count.exact = false;
@@ -71,11 +100,11 @@ impl View {
                 }
             }
         }
-        traces.values().for_each(|(start, failed)| tally.add(*start, *failed));
-        Ok(tally.count)
+        Ok(traces.into_iter().map(|(id, (start, failed))| (id, start, failed)).collect())
     }
 
-    async fn count_every(&self, ask: &Ask, blocks: Vec<Arc<Block>>, tally: &mut Tally) -> Result<(), Problem> {
+    /// The same without a filter.
+    async fn every_trace(&self, ask: &Ask, blocks: Vec<Arc<Block>>, tally: &mut Tally) -> Result<Traces, Problem> {
         let range = tally.range;
         let hidden = Arc::new(self.hidden(ask, &blocks).await?);
         // Whether a trace is listed; if newer spans of one with hidden spans may be all that is not hidden, that has to be looked up.
@@ -125,8 +154,7 @@ impl View {
         let doubtful: Vec<TraceId> = listed.iter().filter(|(.., doubtful)| *doubtful).map(|(id, ..)| *id).collect();
         let visible = self.visible(&doubtful).await?;
         let counts = |one: &&Listed| !one.3 || visible.contains(&one.0);
-        listed.iter().filter(counts).for_each(|(_, start, failed, _)| tally.add(*start, *failed));
-        Ok(())
+        Ok(listed.iter().filter(counts).map(|(id, start, failed, _)| (*id, *start, *failed)).collect())
     }
 
     /// Blocks with spans that start in `range`.
@@ -138,14 +166,24 @@ impl View {
     }
 
     /// See `Reader::facets`.
-    pub async fn facets(&self, ask: &Ask, search: &SpanSearch, keys: &[(String, Key)], limit: u32) -> Result<Vec<Facet>, Problem> {
-        let empty = || -> Vec<FacetCounts> { keys.iter().map(|(label, key)| FacetCounts::new(label.clone(), key.clone())).collect() };
-        let keys = keys.to_vec();
-        let make = Arc::new(move || -> Vec<FacetCounts> {
-            keys.iter().map(|(label, key)| FacetCounts::new(label.clone(), key.clone())).collect()
-        });
-        let mut all = empty();
-        let columns = |block: &Block| empty().iter().flat_map(|facet| facet.columns(&block.meta)).collect();
+    pub async fn facets(
+        &self,
+        ask: &Ask,
+        search: &SpanSearch,
+        keys: &[(String, Key)],
+        limit: u32,
+        aliases: &Arc<Aliases>,
+    ) -> Result<Vec<Facet>, Problem> {
+        let make = {
+            let (keys, aliases) = (keys.to_vec(), aliases.clone());
+            move || -> Vec<FacetCounts> {
+                keys.iter().map(|(label, key)| FacetCounts::new(label.clone(), key.clone(), aliases.clone())).collect()
+            }
+        };
+        let make = Arc::new(make);
+        let mut all = make();
+        let empty = make();
+        let columns = |block: &Block| empty.iter().flat_map(|facet| facet.columns(&block.meta)).collect();
         let (sums, exact) = self
             .fold_spans(ask, search, columns, make, |facets, block, columns, rows| {
                 facets.iter_mut().try_for_each(|facet| facet.add(&block.meta, columns, rows))
@@ -158,12 +196,13 @@ impl View {
     }
 
     /// See `Reader::stats`.
-    pub async fn stats(&self, ask: &Ask, search: &SpanSearch, stats: &Stats) -> Result<Table, Problem> {
-        let empty = StatsGroups::new(stats);
+    pub async fn stats(&self, ask: &Ask, search: &SpanSearch, stats: &Stats, aliases: &Arc<Aliases>) -> Result<Table, Problem> {
         let make = {
-            let stats = stats.clone();
-            Arc::new(move || StatsGroups::new(&stats))
+            let (stats, aliases) = (stats.clone(), aliases.clone());
+            move || StatsGroups::new(&stats, aliases.clone())
         };
+        let empty = make();
+        let make = Arc::new(make);
         let (sums, exact) = self
             .fold_spans(
                 ask,
@@ -177,7 +216,7 @@ impl View {
             all.merge(more);
             all
         });
-        Ok(all.unwrap_or_else(|| StatsGroups::new(stats)).finish(exact))
+        Ok(all.unwrap_or(empty).finish(exact))
     }
 
     /// Accumulates over the matching spans, in as many parts as are worked on at a time; and whether all were seen.

@@ -61,11 +61,20 @@ impl Directory {
         Ok(Directory { path: path.to_owned(), _lock: lock })
     }
 
-    /// Days that have a file, ascending, in days since the epoch.
+    /// Days that have a file of spans, ascending, in days since the epoch.
     pub fn days(&self) -> std::io::Result<Vec<i64>> {
+        self.days_of(SPANS)
+    }
+
+    /// Days that have a file of log lines.
+    pub fn log_days(&self) -> std::io::Result<Vec<i64>> {
+        self.days_of(LOGS)
+    }
+
+    fn days_of(&self, what: &str) -> std::io::Result<Vec<i64>> {
         let mut days = Vec::new();
         for entry in std::fs::read_dir(&self.path)? {
-            days.extend(entry?.file_name().to_str().and_then(day_of_file));
+            days.extend(entry?.file_name().to_str().and_then(|name| day_of_file(what, name)));
         }
         days.sort_unstable();
         Ok(days)
@@ -78,18 +87,30 @@ impl Directory {
     }
 }
 
+const SPANS: &str = "spans";
+const LOGS: &str = "logs";
+
 /// `spans-20261122.db`
 pub fn day_file(day: i64) -> String {
-    let (year, month, date) = model::time::civil(day);
-    format!("spans-{year:04}{month:02}{date:02}.db")
+    file_of(SPANS, day)
 }
 
-fn day_of_file(name: &str) -> Option<i64> {
-    let digits = name.strip_prefix("spans-")?.strip_suffix(".db")?;
+/// `logs-20261122.db`
+pub fn log_file(day: i64) -> String {
+    file_of(LOGS, day)
+}
+
+fn file_of(what: &str, day: i64) -> String {
+    let (year, month, date) = model::time::civil(day);
+    format!("{what}-{year:04}{month:02}{date:02}.db")
+}
+
+fn day_of_file(what: &str, name: &str) -> Option<i64> {
+    let digits = name.strip_prefix(what)?.strip_prefix('-')?.strip_suffix(".db")?;
     let at = digits.len().checked_sub(4)?;
     let (year, rest) = (digits.get(..at)?, digits.get(at..)?);
     let day = model::time::days_from_civil(year.parse().ok()?, rest.get(..2)?.parse().ok()?, rest.get(2..)?.parse().ok()?);
-    (day_file(day) == name).then_some(day)
+    (file_of(what, day) == name).then_some(day)
 }
 
 #[cfg(test)]
@@ -124,11 +145,12 @@ mod tests {
     #[test]
     fn day_files_have_the_name_of_their_day() {
         for day in [0, 20_779, -1] {
-            assert_eq!(day_of_file(&day_file(day)), Some(day));
+            assert_eq!(day_of_file(SPANS, &day_file(day)), Some(day));
+            assert_eq!(day_of_file(LOGS, &log_file(day)), Some(day));
         }
         assert_eq!(day_file(0), "spans-19700101.db");
         for name in ["spans-19700101.db-wal", "spans-1970.db", "spans-19701301.db", "spans-é0101.db"] {
-            assert_eq!(day_of_file(name), None);
+            assert_eq!(day_of_file(SPANS, name), None);
         }
     }
 }

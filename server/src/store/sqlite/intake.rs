@@ -8,6 +8,7 @@ use super::digest::{Touched, digest};
 use super::journal::{Commit, Journal};
 use super::known::KnownTrace;
 use super::ledger::Fate;
+use super::logs;
 use super::lookup;
 use super::supersede::{Superseded, bury};
 use super::world::{Block, Place};
@@ -26,6 +27,20 @@ const GROUP: usize = MAX_SPANS;
 /// Unsealed spans in memory at which the intake waits for the sealer.
 const TAIL: usize = 16 * MAX_SPANS;
 
+/// Up to which `seq` the intake's rows went, because they are sealed.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+struct Forgotten {
+    spans: u64,
+    lines: u64,
+}
+
+impl Forgotten {
+    /// What may go now.
+    fn new(core: &Core) -> Forgotten {
+        Forgotten { spans: core.sealed.load(Ordering::Acquire), lines: core.logs.sealed.load(Ordering::Acquire) }
+    }
+}
+
 /// One call of `accept`.
 pub struct Request {
     pub source: &'static str,
@@ -38,7 +53,7 @@ pub struct Request {
 
 /// Runs until every sender of `requests` is gone, then closes the journal.
 pub async fn run(core: Arc<Core>, mut journal: Journal, mut requests: mpsc::Receiver<Request>) {
-    let mut forgotten = 0;
+    let mut forgotten = Forgotten::default();
     loop {
         let first = match tokio::time::timeout(Duration::from_secs(1), requests.recv()).await {
             Ok(Some(first)) => first,
@@ -52,12 +67,16 @@ pub async fn run(core: Arc<Core>, mut journal: Journal, mut requests: mpsc::Rece
             core.seal_now.notify_one();
             let _ = tokio::time::timeout(Duration::from_millis(20), core.sealed_some.notified()).await;
         }
-        let mut count = first.batch.spans.len();
+        while core.logs.tail_lines.load(Ordering::Relaxed) > logs::seal::TAIL && !requests.is_closed() {
+            core.logs.seal_now.notify_one();
+            let _ = tokio::time::timeout(Duration::from_millis(20), core.logs.sealed_some.notified()).await;
+        }
+        let mut count = first.batch.records();
         let mut group = vec![first];
         while count < GROUP
             && let Ok(request) = requests.try_recv()
         {
-            count += request.batch.spans.len();
+            count += request.batch.records();
             group.push(request);
         }
         let _gate = core.gate.lock().await;
@@ -77,13 +96,17 @@ pub async fn run(core: Arc<Core>, mut journal: Journal, mut requests: mpsc::Rece
 }
 
 /// Removes rows that are sealed, when nothing arrives that would do it in passing, and gives the room of the WAL back.
-async fn tidy(core: &Core, journal: &mut Journal, forgotten: &mut u64) {
-    let sealed = core.sealed.load(Ordering::Acquire);
-    if sealed > *forgotten {
+async fn tidy(core: &Core, journal: &mut Journal, forgotten: &mut Forgotten) {
+    let sealed = Forgotten::new(core);
+    if sealed != *forgotten {
         let seq = core.next_seq.load(Ordering::Relaxed);
-        match journal.commit(&Commit { seq, sealed, ..Commit::default() }).await {
+        match journal.commit(&Commit { seq, sealed: sealed.spans, lines_sealed: sealed.lines, ..Commit::default() }).await {
             Ok(()) => *forgotten = sealed,
             Err(error) => tracing::error!("the intake could not be tidied: {error}"),
+        }
+        let old = core.now().saturating_sub(crate::ingest::REPEATED.as_nanos() as i64);
+        if let Err(error) = journal.forget_requests(old).await {
+            tracing::error!("the intake could not be tidied: {error}");
         }
     }
     if let Err(error) = journal.checkpoint().await {
@@ -102,21 +125,23 @@ type Answer = (oneshot::Sender<Result<Accepted, Refused>>, OwnedSemaphorePermit)
 async fn commit(
     core: &Arc<Core>,
     journal: &mut Journal,
-    forgotten: &mut u64,
+    forgotten: &mut Forgotten,
     group: Vec<Request>,
     answers: &mut Vec<Answer>,
 ) -> Result<Vec<Accepted>, Problem> {
     let began = Instant::now();
     let now = core.now();
     let mut spans = Vec::with_capacity(group.iter().map(|request| request.batch.spans.len()).sum());
+    let mut lines = logs::intake::Lines::default();
     let mut requests = Vec::with_capacity(group.len());
     let mut ledger = lock(&core.ledger).clone();
     let mut seq = core.next_seq.load(Ordering::Relaxed);
     let first_seq = seq + 1;
     for request in group {
         answers.push((request.answer, request.permit));
-        let Batch { spans: batch, rejected, dropped, .. } = request.batch;
+        let Batch { spans: batch, logs, identity, rejected, dropped } = request.batch;
         ledger.count(request.source, Signal::Traces, Fate::Received, "", batch.len() as u64, now);
+        ledger.count(request.source, Signal::Logs, Fate::Received, "", logs.len() as u64, now);
         for rejected in rejected {
             ledger.count(request.source, rejected.signal, Fate::Received, "", 1, now);
             ledger.count(request.source, rejected.signal, Fate::Rejected, rejected.reason, 1, now);
@@ -126,7 +151,18 @@ async fn commit(
             ledger.count(request.source, signal, Fate::Received, "", count, now);
             ledger.count(request.source, signal, Fate::Dropped, reason, count, now);
         }
-        requests.push((request.source, batch.len(), request.refused));
+        let repeated = identity.filter(|_| !logs.is_empty()).is_some_and(|identity| core.logs.again(identity, now));
+        let fate = if repeated { Fate::Duplicate } else { Fate::Stored };
+        ledger.count(request.source, Signal::Logs, fate, "", logs.len() as u64, now);
+        requests.push((request.source, batch.len(), logs.len() as u64, request.refused));
+        if !repeated {
+            lines.identities.extend(identity.filter(|_| !logs.is_empty()).map(|identity| (identity, now)));
+            for mut line in logs {
+                seq += 1;
+                line.seq = seq;
+                lines.lines.push(line);
+            }
+        }
         for mut span in batch {
             seq += 1;
             span.envelope.seq = seq;
@@ -137,7 +173,7 @@ async fn commit(
 
     let mut accepted = Vec::with_capacity(requests.len());
     let mut fates = digested.fates.iter();
-    for (source, count, refused) in requests {
+    for (source, count, lines, refused) in requests {
         let mut stored = 0;
         let mut again = [0u64; 3];
         for fate in fates.by_ref().take(count) {
@@ -152,27 +188,39 @@ async fn commit(
         ledger.count(source, Signal::Traces, Fate::Duplicate, "", again[0], now);
         ledger.count(source, Signal::Traces, Fate::Conflict, "", again[1], now);
         ledger.count(source, Signal::Traces, Fate::Merged, "", again[2], now);
-        accepted.push(Accepted { stored, rejected: refused });
+        accepted.push(Accepted { stored, lines, rejected: refused });
     }
 
     let mut chunks = chunk::encode(digested.spans).await?;
     let (counts, samples) = ledger.take_changes();
-    let sealed = core.sealed.load(Ordering::Acquire);
+    let identities = std::mem::take(&mut lines.identities);
+    let encoded = lines.encode(seq).await?;
+    let (chunk, blob) = encoded.map_or((None, None), |(chunk, blob)| (Some(chunk), Some((seq, blob))));
+    let sealed = Forgotten::new(core);
     let commit = Commit {
         rows: chunks.iter_mut().map(|chunk| (chunk.last_seq, std::mem::take(&mut chunk.blob))).collect(),
         seq,
         again: digested.again,
         counts: &counts,
         samples: &samples,
-        sealed: if sealed > *forgotten { sealed } else { 0 },
+        sealed: if sealed.spans > forgotten.spans { sealed.spans } else { 0 },
+        lines: blob,
+        requests: &identities,
+        lines_sealed: if sealed.lines > forgotten.lines { sealed.lines } else { 0 },
     };
     let committing = Instant::now();
-    journal.commit(&commit).await.map_err(super::view::unavailable)?;
+    if let Err(error) = journal.commit(&commit).await {
+        core.logs.forget(&identities);
+        return Err(super::view::unavailable(error));
+    }
     core.figures.commit(committing.elapsed(), began.elapsed());
-    *forgotten = sealed.max(*forgotten);
+    *forgotten = sealed;
     *lock(&core.ledger) = ledger;
     core.next_seq.store(seq, Ordering::Relaxed);
     publish(core, chunks, digested.traces, &digested.superseded, seq);
+    if let Some(chunk) = chunk {
+        core.logs.publish(chunk);
+    }
     Ok(accepted)
 }
 

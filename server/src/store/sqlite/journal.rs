@@ -3,6 +3,7 @@
 use super::ledger::{Ledger, StoredCount};
 use model::id::TraceId;
 use model::port::RejectedSample;
+use model::time::Nanos;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row};
 use std::path::Path;
@@ -10,6 +11,8 @@ use std::time::Duration;
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS intake (seq INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS lines (seq INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS request (identity BLOB PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ledger (
     source TEXT, signal TEXT, fate TEXT, reason TEXT,
@@ -29,6 +32,13 @@ CREATE INDEX IF NOT EXISTS again_day ON again (day);
 pub const ROWS: &str = "SELECT seq, data FROM intake ORDER BY seq";
 pub const PUT: &str = "INSERT INTO intake (seq, data) VALUES (?1, ?2)";
 pub const FORGET: &str = "DELETE FROM intake WHERE seq <= ?1";
+pub const LINES: &str = "SELECT seq, data FROM lines ORDER BY seq";
+pub const PUT_LINES: &str = "INSERT INTO lines (seq, data) VALUES (?1, ?2)";
+pub const FORGET_LINES: &str = "DELETE FROM lines WHERE seq <= ?1";
+pub const REQUESTS: &str = "SELECT identity, at FROM request";
+pub const PUT_REQUEST: &str = "INSERT OR REPLACE INTO request (identity, at) VALUES (?1, ?2)";
+/// The table is small: requests of a few minutes.
+pub const FORGET_REQUESTS: &str = "DELETE FROM request WHERE at < ?1";
 pub const SEQ: &str = "SELECT value FROM state WHERE name = 'seq'";
 pub const SET_SEQ: &str = "INSERT INTO state (name, value) VALUES ('seq', ?1) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 pub const LEDGER: &str = "SELECT source, signal, fate, reason, count, last_received FROM ledger";
@@ -44,8 +54,24 @@ pub const FORGET_AGAIN: &str = "DELETE FROM again WHERE day < ?1";
 
 /// All of the above, for the test that looks at their query plans.
 #[cfg(test)]
-pub const STATEMENTS: [&str; 13] =
-    [ROWS, PUT, FORGET, SEQ, SET_SEQ, LEDGER, SET_LEDGER, SAMPLES, CLEAR_SAMPLES, PUT_SAMPLE, AGAIN, ADD_AGAIN, FORGET_AGAIN];
+pub const STATEMENTS: [&str; 16] = [
+    ROWS,
+    PUT,
+    FORGET,
+    LINES,
+    PUT_LINES,
+    FORGET_LINES,
+    SEQ,
+    SET_SEQ,
+    LEDGER,
+    SET_LEDGER,
+    SAMPLES,
+    CLEAR_SAMPLES,
+    PUT_SAMPLE,
+    AGAIN,
+    ADD_AGAIN,
+    FORGET_AGAIN,
+];
 
 /// The one writer of `intake.db`.
 pub struct Journal {
@@ -74,12 +100,20 @@ pub struct Commit<'a> {
     pub samples: &'a [(String, Vec<(String, RejectedSample)>)],
     /// Rows up to this `seq` are sealed and can go.
     pub sealed: u64,
+    /// (last `seq`, lines as one byte string)
+    pub lines: Option<(u64, Vec<u8>)>,
+    /// Requests with lines: (identity, when).
+    pub requests: &'a [(u128, Nanos)],
+    /// Rows of lines up to this `seq` are sealed and can go.
+    pub lines_sealed: u64,
 }
 
 /// What the directory's life so far left behind.
 pub struct Past {
     pub rows: Vec<(u64, Vec<u8>)>,
     pub seq: u64,
+    pub lines: Vec<(u64, Vec<u8>)>,
+    pub requests: Vec<(u128, Nanos)>,
     pub ledger: Ledger,
 }
 
@@ -101,6 +135,16 @@ impl Journal {
         for row in sqlx::query(ROWS).fetch_all(&mut writer).await? {
             rows.push((row.try_get::<i64, _>(0)?.cast_unsigned(), row.try_get(1)?));
         }
+        let mut lines = Vec::new();
+        for row in sqlx::query(LINES).fetch_all(&mut writer).await? {
+            lines.push((row.try_get::<i64, _>(0)?.cast_unsigned(), row.try_get(1)?));
+        }
+        let mut requests = Vec::new();
+        for row in sqlx::query(REQUESTS).fetch_all(&mut writer).await? {
+            if let Ok(identity) = <[u8; 16]>::try_from(row.try_get::<&[u8], _>(0)?) {
+                requests.push((u128::from_be_bytes(identity), row.try_get(1)?));
+            }
+        }
         let seq: Option<i64> = sqlx::query_scalar(SEQ).fetch_optional(&mut writer).await?;
         let mut counts = Vec::new();
         for row in sqlx::query(LEDGER).fetch_all(&mut writer).await? {
@@ -118,7 +162,7 @@ impl Journal {
             let sample = RejectedSample { at: row.try_get(2)?, reason: row.try_get(3)?, record: row.try_get(4)? };
             samples.push((row.try_get(0)?, row.try_get(1)?, sample));
         }
-        let past = Past { rows, seq: seq.unwrap_or(0).cast_unsigned(), ledger: Ledger::new(counts, samples) };
+        let past = Past { rows, lines, requests, seq: seq.unwrap_or(0).cast_unsigned(), ledger: Ledger::new(counts, samples) };
         Ok((Journal { writer, dirty: true }, past))
     }
 
@@ -148,7 +192,21 @@ impl Journal {
         if commit.sealed > 0 {
             sqlx::query(FORGET).bind(commit.sealed.cast_signed()).execute(&mut *tx).await?;
         }
+        if let Some((seq, data)) = &commit.lines {
+            sqlx::query(PUT_LINES).bind(seq.cast_signed()).bind(data).execute(&mut *tx).await?;
+        }
+        for (identity, at) in commit.requests {
+            sqlx::query(PUT_REQUEST).bind(identity.to_be_bytes().as_slice()).bind(at).execute(&mut *tx).await?;
+        }
+        if commit.lines_sealed > 0 {
+            sqlx::query(FORGET_LINES).bind(commit.lines_sealed.cast_signed()).execute(&mut *tx).await?;
+        }
         tx.commit().await
+    }
+
+    /// Forgets requests from before this time.
+    pub async fn forget_requests(&mut self, before: Nanos) -> Result<(), sqlx::Error> {
+        sqlx::query(FORGET_REQUESTS).bind(before).execute(&mut self.writer).await.map(drop)
     }
 
     /// Forgets what is known of traces of days before this one.

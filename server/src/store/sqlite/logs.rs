@@ -1,71 +1,113 @@
-//! The log store over SQLite.
+//! The log store over SQLite, beside that of spans: `intake` takes lines into the same commit, `seal` turns the tail into blocks of day
+//! files (`day`), `scan` finds lines in a `picture` of all of it, `read` answers questions.
 
-use super::Sqlite;
-use crate::store::{LogProblem, LogStore};
-use async_trait::async_trait;
-use model::log::{Group, Line, Stream};
-use model::port::*;
-use model::time::Range;
+mod day;
+pub mod intake;
+mod patterns;
+mod picture;
+mod read;
+mod retain;
+mod scan;
+pub mod seal;
+mod table;
 
-fn missing<T>() -> Result<T, Problem> {
-    Err(Problem::Unavailable("logs are not built yet".into()))
+use super::Core;
+use super::day::lock;
+use super::directory::{self, Directory};
+use super::log_catalog::Catalog;
+use day::LogFile;
+use intake::Repeated;
+use model::time::Nanos;
+use patterns::Patterns;
+use picture::{Day, Picture};
+use sqlx::SqlitePool;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use tokio::sync::{Notify, watch};
+
+/// What the log store's tasks and readers share.
+pub struct LogCore {
+    picture: RwLock<Arc<Picture>>,
+    pub catalog: Catalog,
+    patterns: Arc<tokio::sync::Mutex<Patterns>>,
+    templates: patterns::Templates,
+    pub repeated: Mutex<Repeated>,
+    pub tail_lines: AtomicUsize,
+    /// Every line up to this `seq` is sealed.
+    pub sealed: AtomicU64,
+    pub seal_now: Notify,
+    pub sealed_some: Notify,
+    /// The last `seq` that a reader can see.
+    pub seq: watch::Sender<u64>,
 }
 
-#[async_trait]
-impl LogReader for Sqlite {
-    async fn logs(&self, _: &Ask, _: &LogSearch) -> Result<LogPage, Problem> {
-        missing()
+impl LogCore {
+    /// Of what is on disk; `repeated` are the identities of requests that were committed of late.
+    pub async fn open(pool: &SqlitePool, directory: &Directory, seq: u64, repeated: Vec<(u128, Nanos)>) -> Result<LogCore, anyhow::Error> {
+        let mut picture = Picture { seq, ..Picture::default() };
+        for number in directory.log_days()? {
+            let file = LogFile::new(number, directory.path.join(directory::log_file(number)));
+            picture.days.insert(number, Day::new(file));
+        }
+        let mut known = Repeated::default();
+        for (identity, at) in repeated {
+            known.again(identity, at);
+        }
+        let patterns = Patterns::open(pool.clone()).await?;
+        Ok(LogCore {
+            picture: RwLock::new(Arc::new(picture)),
+            catalog: Catalog::open(pool.clone()).await?,
+            templates: patterns.templates.clone(),
+            patterns: Arc::new(tokio::sync::Mutex::new(patterns)),
+            repeated: Mutex::new(known),
+            tail_lines: AtomicUsize::new(0),
+            sealed: AtomicU64::new(0),
+            seal_now: Notify::new(),
+            sealed_some: Notify::new(),
+            seq: watch::channel(seq).0,
+        })
     }
-    async fn log_count(&self, _: &Ask, _: &LogSearch, _: u32) -> Result<LogCount, Problem> {
-        missing()
+
+    fn picture(&self) -> Arc<Picture> {
+        self.picture.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
-    async fn log_facets(&self, _: &Ask, _: &LogSearch, _: &[String], _: u32) -> Result<Vec<LogFacet>, Problem> {
-        missing()
+
+    /// Replaces the picture; `change` runs under the lock, so it must be quick.
+    fn change<T>(&self, change: impl FnOnce(&mut Picture) -> T) -> T {
+        let mut guard = self.picture.write().unwrap_or_else(PoisonError::into_inner);
+        let mut picture = Picture::clone(&guard);
+        let result = change(&mut picture);
+        *guard = Arc::new(picture);
+        result
     }
-    async fn log_table(&self, _: &Ask, _: &LogSearch) -> Result<LogTable, Problem> {
-        missing()
+
+    /// The first day that has a file.
+    pub fn first_day(&self) -> Option<i64> {
+        self.picture().days.keys().next().copied()
     }
-    async fn log_patterns(&self, _: &Ask, _: &LogSearch, _: u32, _: u32) -> Result<Vec<Pattern>, Problem> {
-        missing()
+
+    /// Removes a day and its file; returns how many lines that were.
+    pub async fn drop_day(&self, number: i64) -> Result<u64, anyhow::Error> {
+        let Some(day) = self.change(|picture| picture.days.remove(&number)) else { return Ok(0) };
+        let lines =
+            if day.file.db.path.exists() { day.load().await?.blocks.iter().map(|block| u64::from(block.meta.lines)).sum() } else { 0 };
+        day.file.db.remove().await?;
+        Ok(lines)
     }
-    async fn log_fields(&self, _: &Ask, _: &[String], _: Range, _: u32) -> Result<Vec<LogField>, Problem> {
-        missing()
-    }
-    async fn log_line(&self, _: &Ask, _: LogCursor) -> Result<Line, Problem> {
-        missing()
-    }
-    async fn log_arrivals(&self, _: &Ask, _: &LogSearch, _: u64) -> Result<Arrivals, Problem> {
-        missing()
-    }
-    async fn log_groups(&self) -> Result<Vec<Group>, Problem> {
-        missing()
-    }
-    async fn log_streams(&self, _: &str) -> Result<Vec<Stream>, Problem> {
-        missing()
+
+    /// Forgets the identities of requests that were not committed after all.
+    pub fn forget(&self, identities: &[(u128, Nanos)]) {
+        lock(&self.repeated).forget(identities);
     }
 }
 
-#[async_trait]
-impl LogStore for Sqlite {
-    async fn create_log_group(&self, _: &str, _: &[(String, String)]) -> Result<(), LogProblem> {
-        Err(LogProblem::NoGroup)
-    }
-    async fn delete_log_group(&self, _: &str) -> Result<(), LogProblem> {
-        Err(LogProblem::NoGroup)
-    }
-    async fn set_log_retention(&self, _: &str, _: Option<u32>) -> Result<(), LogProblem> {
-        Err(LogProblem::NoGroup)
-    }
-    async fn tag_log_group(&self, _: &str, _: &[(String, String)], _: &[String]) -> Result<(), LogProblem> {
-        Err(LogProblem::NoGroup)
-    }
-    async fn create_log_stream(&self, _: &str, _: &str) -> Result<(), LogProblem> {
-        Err(LogProblem::NoGroup)
-    }
-    async fn delete_log_stream(&self, _: &str, _: &str) -> Result<(), LogProblem> {
-        Err(LogProblem::NoGroup)
-    }
-    fn log_seq(&self) -> tokio::sync::watch::Receiver<u64> {
-        tokio::sync::watch::channel(0).1
+impl Core {
+    /// The day's entry in the picture of lines, made if it is new.
+    fn log_day(&self, number: i64) -> Day {
+        if let Some(day) = self.logs.picture().days.get(&number) {
+            return day.clone();
+        }
+        let path = self.directory.path.join(directory::log_file(number));
+        self.logs.change(|picture| picture.days.entry(number).or_insert_with(|| Day::new(LogFile::new(number, path))).clone())
     }
 }

@@ -20,13 +20,15 @@ use std::sync::Arc;
 type Place = (i64, TraceId);
 
 /// The best rows so far.
-struct Top {
+struct Top<'a> {
     order: Order,
-    /// One more than a page, to know whether there is a next one.
+    /// Rows wanted.
     room: usize,
     after: Option<Place>,
     rows: BTreeMap<Place, Entry>,
     places: FxHashMap<TraceId, Place>,
+    /// Traces that are not to be among them.
+    unlisted: &'a FxHashSet<TraceId>,
 }
 
 struct Entry {
@@ -42,7 +44,7 @@ fn rank(order: Order, value: i64) -> i64 {
     if order.descending { !value } else { value }
 }
 
-impl Top {
+impl Top<'_> {
     /// Whether a block whose best row could be at `rank` can still change the page.
     fn wants(&self, rank: i64) -> bool {
         self.rows.len() < self.room || self.rows.last_key_value().is_some_and(|((worst, _), _)| rank <= *worst)
@@ -58,7 +60,10 @@ impl Top {
             return;
         }
         let place = (rank(self.order, self.order.value(summary)), summary.trace_id);
-        if self.after.is_some_and(|after| place <= after) || (self.rows.len() >= self.room && !self.wants(place.0)) {
+        if self.unlisted.contains(&summary.trace_id)
+            || self.after.is_some_and(|after| place <= after)
+            || (self.rows.len() >= self.room && !self.wants(place.0))
+        {
             return;
         }
         self.places.insert(summary.trace_id, place);
@@ -82,26 +87,41 @@ impl View {
             }
         }
         let blocks = self.blocks_since(range.start).await?;
-        // Traces of which this read sees hidden spans only, which their summaries cannot tell.
-        let mut unseen: FxHashSet<TraceId> = FxHashSet::default();
+        let joining = if search.once { self.joining(search.range).await? } else { Vec::new() };
+        // One more than a page tells whether there is a next one; of joined requests every second row may go again.
+        let room = if joining.is_empty() { limit + 1 } else { 2 * limit + 2 };
+        // Traces that are not rows: those of which this read sees hidden spans only, which their summaries cannot tell, and those whose
+        // request is listed by another one.
+        let mut unlisted: FxHashSet<TraceId> = FxHashSet::default();
+        let mut others = FxHashMap::default();
         let (rows, more, complete) = loop {
             let mut top = Top {
                 order: search.order,
-                room: limit + 1,
+                room,
                 after: search.cursor.map(|cursor| (rank(search.order, cursor.value), cursor.trace_id)),
                 rows: BTreeMap::new(),
                 places: FxHashMap::default(),
+                unlisted: &unlisted,
             };
             let complete = if plan.is_unfiltered() {
-                self.every(ask, range, blocks.clone(), &unseen, &mut top).await?
+                self.every(ask, range, blocks.clone(), &mut top).await?
             } else {
                 self.matching(ask, range, &plan, blocks.clone(), &mut top).await?
             };
             let mut rows: Vec<Entry> = top.rows.into_values().collect();
+            let full = rows.len() == room;
             self.recount(&plan, &mut rows).await?;
-            let known = unseen.len();
-            unseen.extend(rows.iter().filter(|row| row.matched == 0).map(|row| row.summary.trace_id));
-            if unseen.len() == known {
+            let mut gone: FxHashSet<TraceId> = rows.iter().filter(|row| row.matched == 0).map(|row| row.summary.trace_id).collect();
+            rows.retain(|row| row.matched > 0);
+            if !joining.is_empty() {
+                let summaries: Vec<&Summary> = rows.iter().map(|row| &*row.summary).collect();
+                let joined = self.joined(ask, search, &plan, &joining, &summaries).await?;
+                gone.extend(joined.repeated);
+                others.extend(joined.others);
+            }
+            rows.retain(|row| !gone.contains(&row.summary.trace_id));
+            unlisted.extend(&gone);
+            if rows.len() > limit || !full || !complete || gone.is_empty() {
                 let more = rows.len() > limit;
                 rows.truncate(limit);
                 break (rows, more, complete);
@@ -112,12 +132,13 @@ impl View {
             trace_id: last.summary.trace_id,
             as_of: self.as_of,
         });
-        let row = |entry: Entry| TraceRow {
+        let mut row = |entry: Entry| TraceRow {
             matched: entry.matched,
             first_match: entry.first.filter(|_| !plan.is_unfiltered()).map(|(_, id)| id),
+            others: others.remove(&entry.summary.trace_id).unwrap_or_default(),
             summary: Arc::unwrap_or_clone(entry.summary),
         };
-        Ok(Page { rows: rows.into_iter().map(row).collect(), next, as_of: self.as_of, complete })
+        Ok(Page { rows: rows.into_iter().map(&mut row).collect(), next, as_of: self.as_of, complete })
     }
 
     /// Blocks that can have spans of traces that start at or after `start`, and the summaries of those.
@@ -169,19 +190,12 @@ impl View {
     }
 
     /// Without a filter the summaries are all there is to read.
-    async fn every(
-        &self,
-        ask: &Ask,
-        range: Range,
-        blocks: Vec<Arc<Block>>,
-        unseen: &FxHashSet<TraceId>,
-        top: &mut Top,
-    ) -> Result<bool, Problem> {
+    async fn every(&self, ask: &Ask, range: Range, blocks: Vec<Arc<Block>>, top: &mut Top<'_>) -> Result<bool, Problem> {
         let hidden = self.hidden(ask, &blocks).await?;
-        let add = |top: &mut Top, summary: &Arc<Summary>| {
+        let add = |top: &mut Top<'_>, summary: &Arc<Summary>| {
             let hidden = hidden.get(&summary.trace_id).copied().unwrap_or(0);
             let listed = range.contains(summary.start) && summary.first_seq <= self.as_of && hidden < summary.spans;
-            if listed && !unseen.contains(&summary.trace_id) {
+            if listed {
                 top.add(summary, summary.spans - hidden, None, u64::from(summary.spans));
             }
         };
@@ -237,7 +251,14 @@ impl View {
     }
 
     /// With a filter the spans are searched, latest first where that is the order.
-    async fn matching(&self, ask: &Ask, range: Range, plan: &Arc<Plan>, blocks: Vec<Arc<Block>>, top: &mut Top) -> Result<bool, Problem> {
+    async fn matching(
+        &self,
+        ask: &Ask,
+        range: Range,
+        plan: &Arc<Plan>,
+        blocks: Vec<Arc<Block>>,
+        top: &mut Top<'_>,
+    ) -> Result<bool, Problem> {
         let newest_first = top.order == Order::NEWEST;
         // A trace starts no later than any of its spans.
         let best = move |block: &Block| if newest_first { !block.meta.start.max } else { i64::MIN };

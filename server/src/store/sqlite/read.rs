@@ -5,6 +5,7 @@ use super::view::unavailable;
 use super::{Sqlite, journal, lookup};
 use crate::store::block::meta::Kind;
 use async_trait::async_trait;
+use model::alias::Aliases;
 use model::id::TraceId;
 use model::port::*;
 use model::query::ast::{Key, Scope, Stats};
@@ -13,24 +14,32 @@ use model::span::Span;
 use model::time::{Nanos, Range};
 use model::trace::Trace;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 #[async_trait]
 impl Reader for Sqlite {
     async fn traces(&self, ask: &Ask, search: &TraceSearch) -> Result<Page<TraceRow>, Problem> {
         let as_of = ask.as_of.or(search.cursor.map(|cursor| cursor.as_of));
-        self.core.view(as_of).page(ask, search).await
+        let aliases = self.core.aliases();
+        let mut page = self.core.view(as_of).page(ask, &with_aliases(&aliases, search)).await?;
+        page.rows.iter_mut().flat_map(|row| std::iter::once(&mut row.summary).chain(&mut row.others)).for_each(|one| aliases.rename(one));
+        Ok(page)
     }
 
     async fn count(&self, ask: &Ask, search: &TraceSearch, buckets: u32) -> Result<Count, Problem> {
-        self.core.view(ask.as_of).count(ask, search, buckets).await
+        self.core.view(ask.as_of).count(ask, &with_aliases(&self.core.aliases(), search), buckets).await
     }
 
     async fn facets(&self, ask: &Ask, search: &SpanSearch, keys: &[(String, Key)], limit: u32) -> Result<Vec<Facet>, Problem> {
-        self.core.view(ask.as_of).facets(ask, search, keys, limit).await
+        let aliases = self.core.aliases();
+        let search = SpanSearch { query: aliases.expand(&search.query).into_owned(), ..*search };
+        self.core.view(ask.as_of).facets(ask, &search, keys, limit, &aliases).await
     }
 
     async fn stats(&self, ask: &Ask, search: &SpanSearch, stats: &Stats) -> Result<Table, Problem> {
-        self.core.view(ask.as_of).stats(ask, search, stats).await
+        let aliases = self.core.aliases();
+        let search = SpanSearch { query: aliases.expand(&search.query).into_owned(), ..*search };
+        self.core.view(ask.as_of).stats(ask, &search, stats, &aliases).await
     }
 
     async fn trace(&self, ask: &Ask, id: TraceId) -> Result<Trace, Problem> {
@@ -74,7 +83,9 @@ impl Reader for Sqlite {
 
     async fn services(&self, ask: &Ask, range: Range) -> Result<Vec<String>, Problem> {
         let blocks = self.core.view(ask.as_of).blocks_in(range).await?;
-        let services: BTreeSet<&str> = blocks.iter().flat_map(|block| block.meta.services.iter().map(|service| &**service)).collect();
+        let aliases = self.core.aliases();
+        let services = blocks.iter().flat_map(|block| block.meta.services.iter().map(|service| aliases.name_of(service)));
+        let services: BTreeSet<&str> = services.collect();
         Ok(services.into_iter().map(str::to_owned).collect())
     }
 
@@ -97,9 +108,17 @@ impl Reader for Sqlite {
         })
     }
 
+    fn aliases(&self) -> Arc<Aliases> {
+        self.core.aliases()
+    }
+
     fn now(&self) -> Nanos {
         self.core.now()
     }
+}
+
+fn with_aliases(aliases: &Aliases, search: &TraceSearch) -> TraceSearch {
+    TraceSearch { query: aliases.expand(&search.query).into_owned(), ..*search }
 }
 
 impl super::view::View {

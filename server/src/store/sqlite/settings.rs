@@ -1,9 +1,11 @@
 //! `catalog.db`, as far as the spine needs it: the history of what was removed, and single settings. Its schema is in
 //! `migrations/catalog`.
 
+use model::alias::Aliases;
 use model::time::Nanos;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Row};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,9 +16,14 @@ pub const BEGIN: &str = "INSERT INTO history (at, what, detail) VALUES (?1, ?2, 
 pub const DONE: &str = "UPDATE history SET spans = ?2, done = ?3 WHERE id = ?1";
 pub const PENDING: &str = "SELECT id, detail FROM history WHERE what = 'remove dataset' AND done IS NULL ORDER BY id";
 
+/// Few: a person entered each.
+pub const ALIASES: &str = "SELECT name, service FROM alias ORDER BY name";
+pub const SET_ALIAS: &str = "INSERT INTO alias (name, service) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET service = excluded.service";
+pub const REMOVE_ALIAS: &str = "DELETE FROM alias WHERE name = ?1";
+
 /// All of the above, for the test that looks at their query plans.
 #[cfg(test)]
-pub const STATEMENTS: [&str; 5] = [FLOOR, SET_FLOOR, BEGIN, DONE, PENDING];
+pub const STATEMENTS: [&str; 8] = [FLOOR, SET_FLOOR, BEGIN, DONE, PENDING, ALIASES, SET_ALIAS, REMOVE_ALIAS];
 
 /// The catalog's connection.
 pub struct Settings {
@@ -37,6 +44,11 @@ impl Settings {
         let pool = SqlitePoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None).connect_with(options).await?;
         sqlx::migrate!("../migrations/catalog").run(&pool).await?;
         Ok(Settings { pool })
+    }
+
+    /// For what else is kept in the catalog.
+    pub fn pool(&self) -> &SqlitePool {
+        &self.pool
     }
 
     /// The first day that was not dropped.
@@ -62,6 +74,27 @@ impl Settings {
     pub async fn pending(&self) -> Result<Vec<(i64, String)>, sqlx::Error> {
         let rows = sqlx::query(PENDING).fetch_all(&self.pool).await?;
         rows.into_iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+
+    /// Other names of services.
+    pub async fn aliases(&self) -> Result<Aliases, sqlx::Error> {
+        let rows = sqlx::query(ALIASES).fetch_all(&self.pool).await?;
+        let pairs: BTreeMap<String, String> =
+            rows.into_iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect::<Result<_, sqlx::Error>>()?;
+        Aliases::try_from(pairs).map_err(|error| sqlx::Error::Decode(error.into()))
+    }
+
+    /// Replaces them, all or none.
+    pub async fn set_aliases(&self, aliases: &Aliases) -> Result<(), sqlx::Error> {
+        let old = self.aliases().await?;
+        let mut change = self.pool.begin().await?;
+        for (name, _) in old.iter() {
+            sqlx::query(REMOVE_ALIAS).bind(name).execute(&mut *change).await?;
+        }
+        for (name, service) in aliases.iter() {
+            sqlx::query(SET_ALIAS).bind(name).bind(service).execute(&mut *change).await?;
+        }
+        change.commit().await
     }
 
     pub async fn close(&self) {

@@ -37,8 +37,13 @@ impl Shared {
         let Place::Sealed { file, id } = &block.place else {
             return tracing::error!("a block of the intake cannot be read ({corrupt}); it is left out");
         };
-        let text = format!("block {id} of {} cannot be read ({corrupt}) and is left out of every answer", file.path.display());
-        if lock(&self.corrupt).insert((file.day, *id), text.clone()).is_none() {
+        self.report_in(&file.path, (file.day, *id), corrupt);
+    }
+
+    /// Reports a block of this file, once; (day, block), the block's number negative if it is of lines.
+    pub fn report_in(&self, file: &std::path::Path, at: (i64, i64), corrupt: Corrupt) {
+        let text = format!("block {} of {} cannot be read ({corrupt}) and is left out of every answer", at.1.abs(), file.display());
+        if lock(&self.corrupt).insert(at, text.clone()).is_none() {
             tracing::error!("{text}");
         }
     }

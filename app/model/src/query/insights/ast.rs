@@ -6,6 +6,7 @@
 //! number of milliseconds since the epoch. Tables show moments as `2026-11-22 15:40:14.123`, UTC.
 
 use crate::query::ast::Expr;
+use crate::query::filter_pattern::FilterPattern;
 use crate::time::{self, Nanos};
 
 /// A query over log lines.
@@ -15,6 +16,8 @@ pub struct LogQuery {
     pub groups: Vec<String>,
     /// The search-box part; `None` matches everything. Its keys are [`super::ast::Key::Attribute`] of any scope, by name.
     pub filter: Option<Expr>,
+    /// CloudWatch's other language, which must match too: of `FilterLogEvents`, never of a query text.
+    pub filter_pattern: Option<FilterPattern>,
     /// In the order written.
     pub commands: Vec<Command>,
 }

@@ -210,7 +210,7 @@ proptest! {
         groups in prop::collection::vec("[a-z/\"]{1,4}", 0..2),
     ) {
         let filter = filter.and_then(|text| parse_logs(&text).ok()).and_then(|query| query.filter);
-        let query = LogQuery { groups, filter, commands };
+        let query = LogQuery { groups, filter, filter_pattern: None, commands };
         let text = query.to_string();
         prop_assert_eq!(parse_logs(&text), Ok(query), "{}", text);
     }

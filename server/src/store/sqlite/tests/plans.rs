@@ -18,7 +18,7 @@ async fn no_statement_reads_a_whole_table() {
     put(&store, vec![span(1, 0, NOON)]).await;
     store.close().await;
     // Read once, whole, when a day or the store is opened.
-    let whole = [day::BLOCKS, day::RUNS, day::GONE, journal::ROWS, journal::LEDGER, journal::SAMPLES, settings::PENDING];
+    let whole = [day::BLOCKS, day::RUNS, day::GONE, journal::ROWS, journal::LEDGER, journal::SAMPLES, settings::PENDING, settings::ALIASES];
     let statements: [(&str, &[&str]); 3] = [
         ("intake.db", &journal::STATEMENTS),
         ("catalog.db", &settings::STATEMENTS),

@@ -1,0 +1,547 @@
+//! The port, answered.
+
+use super::patterns::Known;
+use super::picture::Block;
+use super::scan::{Found, Scan};
+use crate::store::logs::matching;
+use crate::store::logs::test::OriginField;
+use crate::store::sqlite::Sqlite;
+use crate::store::{LogProblem, LogStore};
+use async_trait::async_trait;
+use model::log::{Group, Level, Line, Stream};
+use model::port::*;
+use model::time::{Nanos, Range};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A line's place in the order.
+type Place = (Nanos, u64);
+
+impl Sqlite {
+    fn log_scan(&self, ask: &Ask, search: &LogSearch) -> Result<Scan, Problem> {
+        let core = &self.core;
+        let picture = core.logs.picture();
+        let cursor = search.cursor.map(|cursor| cursor.as_of).filter(|seq| *seq > 0);
+        let as_of = ask.as_of.or(cursor).filter(|seq| *seq < picture.seq);
+        Ok(Scan {
+            picture,
+            as_of,
+            after: 0,
+            range: search.range,
+            groups: search.groups.as_slice().into(),
+            test: matching::compile(&search.query, core.now())?,
+            hidden: core.logs.catalog.hidden(),
+            now: core.now(),
+            shared: core.shared.clone(),
+        })
+    }
+}
+
+/// The best lines so far, in the order asked for.
+struct Best {
+    order: LogOrder,
+    limit: usize,
+    /// Where the page before ended.
+    beyond: Option<Place>,
+    lines: BTreeMap<Place, Line>,
+}
+
+impl Best {
+    /// Whether a line at this place is on the page, as far as is known.
+    fn wants(&self, place: Place) -> bool {
+        let beyond = match (self.order, self.beyond) {
+            (_, None) => true,
+            (LogOrder::Newest, Some(beyond)) => place < beyond,
+            (LogOrder::Oldest, Some(beyond)) => place > beyond,
+        };
+        beyond && (self.lines.len() < self.limit || self.worst().is_none_or(|worst| self.is_better(place, worst)))
+    }
+
+    fn is_better(&self, a: Place, b: Place) -> bool {
+        match self.order {
+            LogOrder::Newest => a > b,
+            LogOrder::Oldest => a < b,
+        }
+    }
+
+    fn worst(&self) -> Option<Place> {
+        let end = match self.order {
+            LogOrder::Newest => self.lines.first_key_value(),
+            LogOrder::Oldest => self.lines.last_key_value(),
+        };
+        end.map(|(place, _)| *place)
+    }
+
+    fn add(&mut self, line: Line) {
+        if !self.wants((line.time, line.seq)) {
+            return;
+        }
+        self.lines.insert((line.time, line.seq), line);
+        if self.lines.len() > self.limit {
+            match self.order {
+                LogOrder::Newest => self.lines.pop_first(),
+                LogOrder::Oldest => self.lines.pop_last(),
+            };
+        }
+    }
+
+    /// Whether no line of this block, nor of those after it, can be on the page.
+    fn is_complete_before(&self, block: &Block) -> bool {
+        self.lines.len() >= self.limit
+            && self.worst().is_some_and(|(time, _)| match self.order {
+                LogOrder::Newest => block.meta.time.max < time,
+                LogOrder::Oldest => block.meta.time.min > time,
+            })
+    }
+
+    fn into_lines(self) -> Vec<Line> {
+        let lines = self.lines.into_values();
+        match self.order {
+            LogOrder::Newest => lines.rev().collect(),
+            LogOrder::Oldest => lines.collect(),
+        }
+    }
+}
+
+/// The rows of a block that come first in the order, as lines.
+fn first_lines(found: &Found, order: LogOrder, beyond: Option<Place>, limit: usize) -> Result<Vec<Line>, crate::store::block::Corrupt> {
+    let seqs = found.opened.seqs()?;
+    let past = |row: &u32| {
+        let place = (found.opened.times()[*row as usize], seqs[*row as usize].cast_unsigned());
+        beyond.is_none_or(|beyond| if order == LogOrder::Newest { place < beyond } else { place > beyond })
+    };
+    let rows = found.rows.iter().copied();
+    let line = |row: u32| found.opened.line(row as usize);
+    match order {
+        LogOrder::Newest => rows.rev().filter(past).take(limit).map(line).collect(),
+        LogOrder::Oldest => rows.filter(past).take(limit).map(line).collect(),
+    }
+}
+
+/// Steps of a histogram: equal parts of a range, the last may end after it.
+#[derive(Clone, Copy)]
+struct Steps {
+    start: Nanos,
+    length: Nanos,
+    count: usize,
+}
+
+impl Steps {
+    fn of(range: Range, count: u32) -> Steps {
+        let length = (range.length().max(1) as u64).div_ceil(u64::from(count.max(1))).max(1);
+        Steps { start: range.start, length: length as Nanos, count: count as usize }
+    }
+
+    fn at(&self, time: Nanos) -> usize {
+        let step = time.saturating_sub(self.start) / self.length;
+        (step.max(0) as usize).min(self.count.saturating_sub(1))
+    }
+
+    /// The one step that has all of the block, if there is one.
+    fn of_block(&self, block: &Block) -> Option<usize> {
+        let (first, last) = (self.at(block.meta.time.min), self.at(block.meta.time.max));
+        (first == last).then_some(first)
+    }
+}
+
+#[async_trait]
+impl LogReader for Sqlite {
+    async fn logs(&self, ask: &Ask, search: &LogSearch) -> Result<LogPage, Problem> {
+        let mut scan = self.log_scan(ask, search)?;
+        let as_of = scan.as_of.unwrap_or(scan.picture.seq);
+        let (order, limit) = (search.order, search.limit.max(1) as usize);
+        let beyond = search.cursor.map(|cursor| (cursor.time, cursor.seq));
+        if let Some((time, _)) = beyond {
+            match order {
+                LogOrder::Newest => scan.range.end = scan.range.end.min(time.saturating_add(1)),
+                LogOrder::Oldest => scan.range.start = scan.range.start.max(time),
+            }
+        }
+        // One more tells whether there is a next page.
+        let mut best = Best { order, limit: limit + 1, beyond, lines: BTreeMap::new() };
+        for line in scan.tail() {
+            if best.wants((line.time, line.seq)) {
+                best.add(line.clone());
+            }
+        }
+        let blocks = scan.blocks(order).await?;
+        let best = Mutex::new(best);
+        let lock = || best.lock().unwrap_or_else(PoisonError::into_inner);
+        let look = move |found: &Found| first_lines(found, order, beyond, limit + 1);
+        let see = |lines: Vec<Line>, _: &Arc<Block>| {
+            lines.into_iter().for_each(|line| lock().add(line));
+            ControlFlow::Continue(())
+        };
+        let complete = scan.run(ask, blocks, true, look, see, |block| lock().is_complete_before(block)).await?;
+        let mut lines = best.into_inner().unwrap_or_else(PoisonError::into_inner).into_lines();
+        let more = lines.len() > limit;
+        lines.truncate(limit);
+        let next = lines.last().filter(|_| more).map(|line| LogCursor { time: line.time, seq: line.seq, as_of });
+        Ok(LogPage { lines, next, as_of, complete })
+    }
+
+    async fn log_count(&self, ask: &Ask, search: &LogSearch, buckets: u32) -> Result<LogCount, Problem> {
+        let scan = self.log_scan(ask, search)?;
+        let steps = Steps::of(search.range, buckets);
+        let mut counts = vec![[0u64; 7]; buckets.max(1) as usize];
+        for line in scan.tail() {
+            counts[steps.at(line.time)][line.severity.level() as usize] += 1;
+        }
+        let mut read = Vec::new();
+        for block in scan.blocks(LogOrder::Newest).await? {
+            match steps.of_block(&block).filter(|_| scan.takes_whole(&block)) {
+                Some(step) => counts[step].iter_mut().zip(&block.meta.levels).for_each(|(to, lines)| *to += u64::from(*lines)),
+                None => read.push(block),
+            }
+        }
+        let look = move |found: &Found| {
+            let severities = found.opened.severities()?;
+            let mut counts: Vec<(usize, [u64; 7])> = Vec::new();
+            for row in found.rows {
+                let step = steps.at(found.opened.times()[*row as usize]);
+                if counts.last().is_none_or(|(last, _)| *last != step) {
+                    counts.push((step, [0; 7]));
+                }
+                if let Some((_, levels)) = counts.last_mut() {
+                    super::scan::add_level(levels, severities[*row as usize]);
+                }
+            }
+            Ok(counts)
+        };
+        let see = |found: Vec<(usize, [u64; 7])>, _: &Arc<Block>| {
+            for (step, levels) in found {
+                counts[step].iter_mut().zip(levels).for_each(|(to, lines)| *to += lines);
+            }
+            ControlFlow::Continue(())
+        };
+        let exact = scan.run(ask, read, false, look, see, |_| false).await?;
+        let mut levels = [0; 7];
+        for step in &counts {
+            levels.iter_mut().zip(step).for_each(|(to, lines)| *to += lines);
+        }
+        let bucket = |(step, levels): (usize, &[u64; 7])| LogBucket {
+            start: steps.start.saturating_add(step as Nanos * steps.length),
+            levels: *levels,
+        };
+        let histogram = counts.iter().enumerate().take(buckets as usize).map(bucket).collect();
+        Ok(LogCount { lines: levels.iter().sum(), levels, exact, histogram })
+    }
+
+    async fn log_facets(&self, ask: &Ask, search: &LogSearch, keys: &[String], limit: u32) -> Result<Vec<LogFacet>, Problem> {
+        let scan = self.log_scan(ask, search)?;
+        let fields: Arc<[FacetField]> = keys.iter().map(|key| FacetField::of(key)).collect();
+        let mut counts: Vec<FxHashMap<Arc<str>, u64>> = vec![FxHashMap::default(); keys.len()];
+        for line in scan.tail() {
+            let trace = || line.trace;
+            let seen = crate::store::logs::test::line_ref(line, &trace);
+            for (field, counts) in fields.iter().zip(&mut counts) {
+                field.of_line(&seen, |value| add(counts, value, 1));
+            }
+        }
+        let of_blocks = fields.iter().all(FacetField::is_counted);
+        let mut read = Vec::new();
+        for block in scan.blocks(LogOrder::Newest).await? {
+            if of_blocks && scan.takes_whole(&block) {
+                for (field, counts) in fields.iter().zip(&mut counts) {
+                    field.of_block(&block, |value, lines| add(counts, value, lines));
+                }
+            } else {
+                read.push(block);
+            }
+        }
+        let look = move |found: &Found| {
+            let mut counts: Vec<FxHashMap<Arc<str>, u64>> = vec![FxHashMap::default(); fields.len()];
+            for row in found.rows {
+                found.opened.see(*row as usize, |line| {
+                    for (field, counts) in fields.iter().zip(&mut counts) {
+                        field.of_line(line, |value| add(counts, value, 1));
+                    }
+                })?;
+            }
+            Ok(counts)
+        };
+        let see = |found: Vec<FxHashMap<Arc<str>, u64>>, _: &Arc<Block>| {
+            for (to, from) in counts.iter_mut().zip(found) {
+                from.into_iter().for_each(|(value, lines)| *to.entry(value).or_default() += lines);
+            }
+            ControlFlow::Continue(())
+        };
+        let exact = scan.run(ask, read, true, look, see, |_| false).await?;
+        let facet = |(key, counts): (&String, FxHashMap<Arc<str>, u64>)| {
+            let distinct = counts.len() as u64;
+            let mut values: Vec<ValueCount> =
+                counts.into_iter().map(|(value, lines)| ValueCount { value: value.to_string(), lines }).collect();
+            values.sort_unstable_by(|a, b| b.lines.cmp(&a.lines).then_with(|| a.value.cmp(&b.value)));
+            values.truncate(limit as usize);
+            LogFacet { key: key.clone(), values, distinct, exact }
+        };
+        Ok(keys.iter().zip(counts).map(facet).collect())
+    }
+
+    async fn log_table(&self, ask: &Ask, search: &LogSearch) -> Result<LogTable, Problem> {
+        super::table::table(self, ask, search).await
+    }
+
+    async fn log_patterns(&self, ask: &Ask, search: &LogSearch, steps: u32, limit: u32) -> Result<Vec<Pattern>, Problem> {
+        // Patterns are given at sealing.
+        if !self.core.logs.picture().tail.is_empty() {
+            self.settle_logs().await;
+        }
+        let scan = self.log_scan(ask, search)?;
+        let steps = Steps::of(search.range, steps.max(1));
+        let mut found: FxHashMap<u32, PatternFound> = FxHashMap::default();
+        let mut read = Vec::new();
+        for block in scan.blocks(LogOrder::Newest).await? {
+            let Some(step) = steps.of_block(&block).filter(|_| scan.takes_whole(&block)) else {
+                read.push(block);
+                continue;
+            };
+            for count in &block.meta.patterns {
+                let of = found.entry(count.pattern).or_insert_with(|| PatternFound::new(steps));
+                of.add(step, block.meta.time.max, &count.levels.map(u64::from));
+            }
+        }
+        let look = move |rows: &Found| {
+            let (severities, patterns) = (rows.opened.severities()?, rows.opened.patterns()?);
+            let mut found: FxHashMap<u32, PatternFound> = FxHashMap::default();
+            for row in rows.rows.iter().map(|row| *row as usize) {
+                let mut levels = [0; 7];
+                super::scan::add_level(&mut levels, severities[row]);
+                let time = rows.opened.times()[row];
+                found.entry(patterns[row]).or_insert_with(|| PatternFound::new(steps)).add(steps.at(time), time, &levels);
+            }
+            Ok(found)
+        };
+        let see = |more: FxHashMap<u32, PatternFound>, _: &Arc<Block>| {
+            for (pattern, more) in more {
+                match found.get_mut(&pattern) {
+                    Some(found) => found.merge(&more),
+                    None => drop(found.insert(pattern, more)),
+                }
+            }
+            ControlFlow::Continue(())
+        };
+        scan.run(ask, read, true, look, see, |_| false).await?;
+        let templates = self.core.logs.templates.read().unwrap_or_else(PoisonError::into_inner);
+        let mut patterns: Vec<Pattern> = found.into_iter().map(|(id, found)| found.named(id, templates.get(&id))).collect();
+        patterns.sort_by(|a, b| b.lines.cmp(&a.lines).then(a.id.cmp(&b.id)));
+        patterns.truncate(limit as usize);
+        Ok(patterns)
+    }
+
+    async fn log_fields(&self, ask: &Ask, groups: &[String], range: Range, limit: u32) -> Result<Vec<LogField>, Problem> {
+        let search =
+            LogSearch { query: Default::default(), groups: groups.to_vec(), range, order: LogOrder::Newest, limit: 1, cursor: None };
+        // Fields are listed at sealing.
+        if !self.core.logs.picture().tail.is_empty() {
+            self.settle_logs().await;
+        }
+        let blocks = self.log_scan(ask, &search)?.blocks(LogOrder::Newest).await?;
+        let sampled: u64 = blocks.iter().map(|block| u64::from(block.meta.sampled)).sum();
+        let mut counts: BTreeMap<Arc<str>, u64> = BTreeMap::new();
+        for (name, lines) in blocks.iter().flat_map(|block| &block.meta.fields) {
+            *counts.entry(name.clone()).or_default() += u64::from(*lines);
+        }
+        let mut fields: Vec<LogField> = counts
+            .into_iter()
+            .map(|(name, lines)| LogField { name: name.to_string(), percent: ((lines * 100).div_ceil(sampled.max(1))).min(100) as u32 })
+            .collect();
+        fields.sort_by(|a, b| b.percent.cmp(&a.percent).then_with(|| a.name.cmp(&b.name)));
+        fields.truncate(limit as usize);
+        Ok(fields)
+    }
+
+    async fn log_line(&self, ask: &Ask, at: LogCursor) -> Result<Line, Problem> {
+        let range = Range { start: at.time, end: at.time.saturating_add(1) };
+        let search = LogSearch { query: Default::default(), groups: Vec::new(), range, order: LogOrder::Oldest, limit: 1, cursor: None };
+        let mut scan = self.log_scan(ask, &search)?;
+        (scan.after, scan.as_of) = (at.seq.saturating_sub(1), Some(at.seq));
+        if let Some(line) = scan.tail().first() {
+            return Ok((*line).clone());
+        }
+        let blocks = scan.blocks(LogOrder::Oldest).await?;
+        let mut line = None;
+        let look = |found: &Found| found.rows.first().map(|row| found.opened.line(*row as usize)).transpose();
+        let see = |found: Option<Line>, _: &Arc<Block>| {
+            line = found;
+            ControlFlow::Break(())
+        };
+        scan.run(ask, blocks, true, look, see, |_| false).await?;
+        line.ok_or(Problem::NotFound("log line"))
+    }
+
+    async fn log_arrivals(&self, ask: &Ask, search: &LogSearch, after: u64) -> Result<Arrivals, Problem> {
+        let mut scan = self.log_scan(ask, search)?;
+        scan.after = after;
+        let upto = scan.picture.seq;
+        let mut lines: Vec<Line> = scan.tail().into_iter().cloned().collect();
+        let limit = search.limit.max(1) as usize;
+        let mut matched = lines.len();
+        let blocks = scan.blocks(LogOrder::Newest).await?;
+        // No more of one block than could be shown at all.
+        let look = move |found: &Found| {
+            let seqs = found.opened.seqs()?;
+            let mut rows = found.rows.to_vec();
+            rows.sort_unstable_by_key(|row| std::cmp::Reverse(seqs[*row as usize]));
+            rows.truncate(limit);
+            let lines: Result<Vec<Line>, _> = rows.into_iter().map(|row| found.opened.line(row as usize)).collect();
+            Ok((found.rows.len(), lines?))
+        };
+        let see = |(count, found): (usize, Vec<Line>), _: &Arc<Block>| {
+            matched += count;
+            lines.extend(found);
+            ControlFlow::Continue(())
+        };
+        scan.run(ask, blocks, true, look, see, |_| false).await?;
+        lines.sort_unstable_by_key(|line| line.seq);
+        lines.drain(..lines.len().saturating_sub(limit));
+        let skipped = (matched - lines.len()) as u64;
+        Ok(Arrivals { lines, upto, skipped })
+    }
+
+    async fn log_groups(&self) -> Result<Vec<Group>, Problem> {
+        Ok(self.core.logs.catalog.groups())
+    }
+
+    async fn log_streams(&self, group: &str) -> Result<Vec<Stream>, Problem> {
+        self.core.logs.catalog.streams(group).ok_or(Problem::NotFound("log group"))
+    }
+}
+
+/// What is found of a pattern.
+struct PatternFound {
+    levels: [u64; 7],
+    last: Nanos,
+    trend: Vec<u64>,
+}
+
+impl PatternFound {
+    fn new(steps: Steps) -> PatternFound {
+        PatternFound { levels: [0; 7], last: Nanos::MIN, trend: vec![0; steps.count] }
+    }
+
+    fn add(&mut self, step: usize, last: Nanos, levels: &[u64; 7]) {
+        self.levels.iter_mut().zip(levels).for_each(|(to, lines)| *to += lines);
+        self.trend[step] += levels.iter().sum::<u64>();
+        self.last = self.last.max(last);
+    }
+
+    fn merge(&mut self, more: &PatternFound) {
+        self.levels.iter_mut().zip(more.levels).for_each(|(to, lines)| *to += lines);
+        self.trend.iter_mut().zip(&more.trend).for_each(|(to, lines)| *to += lines);
+        self.last = self.last.max(more.last);
+    }
+
+    fn named(self, id: u32, known: Option<&Known>) -> Pattern {
+        Pattern {
+            id,
+            template: known.map(|known| known.template.clone()).unwrap_or_default(),
+            lines: self.levels.iter().sum(),
+            levels: self.levels,
+            first_seen: known.map_or(self.last, |known| known.first_seen),
+            last: self.last,
+            trend: self.trend,
+        }
+    }
+}
+
+/// A field of which values are counted.
+enum FacetField {
+    Origin(OriginField),
+    Level,
+    Other(matching::Field),
+}
+
+impl FacetField {
+    fn of(name: &str) -> FacetField {
+        match matching::origin_field(name) {
+            Some(field) => FacetField::Origin(field),
+            None if name == "level" => FacetField::Level,
+            None => FacetField::Other(matching::Field::of(name)),
+        }
+    }
+
+    /// Whether blocks know how often each value occurs.
+    fn is_counted(&self) -> bool {
+        !matches!(self, FacetField::Other(_))
+    }
+
+    fn of_block(&self, block: &Block, mut each: impl FnMut(&str, u64)) {
+        match self {
+            FacetField::Level => {
+                for level in Level::ALL {
+                    let lines = block.meta.levels[level as usize];
+                    if lines > 0 {
+                        each(level.as_str(), u64::from(lines));
+                    }
+                }
+            }
+            FacetField::Origin(OriginField::Group) => each(&block.meta.group, u64::from(block.meta.lines)),
+            FacetField::Origin(field) => {
+                for origin in &block.meta.origins {
+                    if let Some(text) = origin.text(*field).filter(|text| !text.is_empty()) {
+                        each(text, u64::from(origin.lines));
+                    }
+                }
+            }
+            FacetField::Other(_) => {}
+        }
+    }
+
+    fn of_line(&self, line: &crate::store::logs::test::LineRef, mut each: impl FnMut(&str)) {
+        match self {
+            FacetField::Level => each(line.severity.level().as_str()),
+            FacetField::Origin(field) => {
+                let text = field.of(line.origin);
+                if !text.is_empty() {
+                    each(text);
+                }
+            }
+            FacetField::Other(field) => {
+                if let Some(text) = field.text(line) {
+                    each(&text);
+                }
+            }
+        }
+    }
+}
+
+fn add(counts: &mut FxHashMap<Arc<str>, u64>, value: &str, lines: u64) {
+    match counts.get_mut(value) {
+        Some(count) => *count += lines,
+        None => drop(counts.insert(value.into(), lines)),
+    }
+}
+
+#[async_trait]
+impl LogStore for Sqlite {
+    async fn create_log_group(&self, name: &str, tags: &[(String, String)]) -> Result<(), LogProblem> {
+        self.core.logs.catalog.create_group(name, tags, self.core.now()).await
+    }
+
+    async fn delete_log_group(&self, name: &str) -> Result<(), LogProblem> {
+        self.core.logs.catalog.delete_group(name, self.core.logs.picture().seq).await
+    }
+
+    async fn set_log_retention(&self, group: &str, days: Option<u32>) -> Result<(), LogProblem> {
+        self.core.logs.catalog.set_retention(group, days).await
+    }
+
+    async fn tag_log_group(&self, group: &str, set: &[(String, String)], remove: &[String]) -> Result<(), LogProblem> {
+        self.core.logs.catalog.tag(group, set, remove).await
+    }
+
+    async fn create_log_stream(&self, group: &str, stream: &str) -> Result<(), LogProblem> {
+        self.core.logs.catalog.create_stream(group, stream, self.core.now()).await
+    }
+
+    async fn delete_log_stream(&self, group: &str, stream: &str) -> Result<(), LogProblem> {
+        self.core.logs.catalog.delete_stream(group, stream, self.core.logs.picture().seq).await
+    }
+
+    fn log_seq(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.core.logs.seq.subscribe()
+    }
+}
