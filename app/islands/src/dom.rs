@@ -1,13 +1,9 @@
 //! The few calls of the DOM that islands share, without their ceremony. What can only fail for a name that is not one does nothing.
 
-use leptos::prelude::{document, window};
+use leptos::prelude::window;
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{CustomEvent, CustomEventInit, Element, Event, EventTarget, HtmlElement};
-
-pub(crate) fn by_id(id: &str) -> Option<HtmlElement> {
-    document().get_element_by_id(id)?.dyn_into().ok()
-}
 
 /// The first element that the selector names.
 pub(crate) fn first(inside: &Element, selector: &str) -> Option<HtmlElement> {
@@ -20,12 +16,6 @@ pub(crate) fn on(target: &EventTarget, name: &str, handler: impl FnMut(Event) + 
     // Captured, so that events that do not bubble come here from what is inside.
     let _ = target.add_event_listener_with_callback_and_bool(name, closure.as_ref().unchecked_ref(), name == "toggle");
     closure.forget();
-}
-
-/// Calls once after so many milliseconds.
-pub(crate) fn after(milliseconds: i32, call: impl FnOnce() + 'static) {
-    let callback = Closure::once_into_js(call);
-    let _ = window().set_timeout_with_callback_and_timeout_and_arguments_0(callback.unchecked_ref(), milliseconds);
 }
 
 /// The text of a promise's answer if it went well.

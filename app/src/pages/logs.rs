@@ -118,11 +118,12 @@ async fn found(here: &Here, asked: &Asked, query: LogQuery) -> Result<Shown, Pro
     let (main, counts) = (main?, counts?);
     let exact = (!(counts.exact() && main.exact)).then(|| url::Logs { wait: true, ..asked.url.clone() }.to_string());
     let exact = exact.filter(|_| !asked.url.wait);
+    let histogram = counts.histogram(asked, exact.clone());
     let body = view! {
         <h1 class="sr">"Logs"</h1>
         {search::form(asked)}
-        <div class="found logs" data-exact=exact.clone()>
-            {counts.histogram(asked, exact)}
+        <div class="found logs" data-exact=exact>
+            {histogram}
             <div class="columns">
                 <aside class="facets" aria-label="Filters" data-later="facets">{counts.facets(asked)}</aside>
                 <section class="list" aria-label="Lines found">

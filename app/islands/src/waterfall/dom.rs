@@ -2,13 +2,17 @@
 //! does nothing.
 
 use crate::dom::answer;
-pub(super) use crate::dom::{after, by_id, fresh, on, text};
+pub(super) use crate::dom::{fresh, on, text};
 pub(super) use crate::percent::percent;
 use leptos::prelude::{document, window};
 use std::cell::RefCell;
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::JsCast;
 use web_sys::{CanvasRenderingContext2d, Element, Event, HtmlCanvasElement, HtmlElement};
+
+pub(super) fn by_id(id: &str) -> Option<HtmlElement> {
+    document().get_element_by_id(id)?.dyn_into().ok()
+}
 
 pub(super) fn make(tag: &str, class: &str) -> HtmlElement {
     let element = document().create_element(tag).expect("a tag's name is one").unchecked_into::<HtmlElement>();
@@ -70,6 +74,12 @@ pub(super) fn request_frame() {
         let callback = frame.get_or_insert_with(|| Closure::new(super::page::frame));
         let _ = window().request_animation_frame(callback.as_ref().unchecked_ref());
     });
+}
+
+/// Calls once after so many milliseconds.
+pub(super) fn after(milliseconds: i32, call: impl FnOnce() + 'static) {
+    let callback = Closure::once_into_js(call);
+    let _ = window().set_timeout_with_callback_and_timeout_and_arguments_0(callback.unchecked_ref(), milliseconds);
 }
 
 /// A canvas that is as sharp as the screen, and its pen scaled to CSS pixels. `None` while it has no size.

@@ -124,9 +124,10 @@ fn in_row(look: &Look<'_>, line: &Line) -> AnyView {
         }
     };
     let who = writer(line).to_owned();
+    let id = format!("l{at}");
     let class = format!("log {}{}", level_class(line.severity.level()), if is_here(look, line) { " here" } else { "" });
     view! {
-        <li class=class id=format!("l{at}") data-seq=line.seq>
+        <li class=class id=id data-seq=line.seq>
             <details data-at=at open=open data-full=open.then_some("")>
                 <summary data-row="">
                     <Moment at=line.time form=Form::Full/>

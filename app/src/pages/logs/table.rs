@@ -103,7 +103,7 @@ fn cell(
         _ => shown,
     };
     let bar = share.map(|share| view! { <span class="track"><span style=format!("width:{share:.1}%")></span></span> });
-    view! { <td class:num=numeric class:figure=bar.is_some()>{shown}{bar}</td> }.into_any()
+    view! { <td class:num=numeric class:figure=share.is_some()>{shown}{bar}</td> }.into_any()
 }
 
 /// The columns that rows are grouped by: of the last `stats`.
