@@ -1,9 +1,9 @@
 //! The log store over SQLite, beside that of spans: `intake` takes lines into the same commit, `seal` turns the tail into blocks of day
 //! files (`day`), `scan` finds lines in a `picture` of all of it, `read` answers questions.
 
-mod day;
+pub mod day;
 pub mod intake;
-mod patterns;
+pub mod patterns;
 mod picture;
 mod read;
 mod retain;
@@ -109,5 +109,17 @@ impl Core {
         }
         let path = self.directory.path.join(directory::log_file(number));
         self.logs.change(|picture| picture.days.entry(number).or_insert_with(|| Day::new(LogFile::new(number, path))).clone())
+    }
+}
+
+#[cfg(test)]
+impl LogCore {
+    /// Lines of each block, day by day.
+    pub async fn blocks_of_all_days(&self) -> Vec<u32> {
+        let mut lines = Vec::new();
+        for day in self.picture().days.values() {
+            lines.extend(day.load().await.expect("the day is read").blocks.iter().map(|block| block.meta.lines));
+        }
+        lines
     }
 }

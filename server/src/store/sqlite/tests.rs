@@ -3,6 +3,7 @@
 mod abrupt;
 mod documents;
 mod joins;
+mod lines;
 mod plans;
 
 use super::*;

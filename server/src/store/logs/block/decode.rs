@@ -135,6 +135,15 @@ impl<'a> Opened<'a> {
         Ok(&self.details()?.severities[..self.lines()])
     }
 
+    /// Where a line comes from.
+    ///
+    /// # Errors
+    /// If the block is not what was written.
+    pub fn origin(&self, row: usize) -> Result<&Arc<Origin>, Corrupt> {
+        let details = self.details()?;
+        Ok(&details.origins[details.origin_of[row] as usize])
+    }
+
     /// The pattern of each line.
     ///
     /// # Errors
@@ -170,8 +179,7 @@ impl<'a> Opened<'a> {
     /// # Errors
     /// If the block is not what was written.
     pub fn line(&self, row: usize) -> Result<Line, Corrupt> {
-        let details = self.details()?;
-        let origin = details.origins[details.origin_of[row] as usize].clone();
+        let origin = self.origin(row)?.clone();
         self.see(row, |line| Line {
             seq: line.seq,
             time: line.time,

@@ -92,7 +92,8 @@ pub fn put_lines(lines: &[&Line]) -> Vec<u8> {
         bytes::put(&mut blob, u64::from(number));
         bytes::put_slice(&mut blob, framed);
     }
-    blob
+    // The columns are checked each; this checks that they are the right ones.
+    frame(&blob, true)
 }
 
 /// The inverse of [`put_lines`].
@@ -100,7 +101,8 @@ pub fn put_lines(lines: &[&Line]) -> Vec<u8> {
 /// # Errors
 /// If the bytes are not what was written.
 pub fn get_lines(blob: &[u8]) -> Result<Vec<Line>, Corrupt> {
-    let mut from = bytes::Reader::new(blob);
+    let body = bytes::unframe(blob)?;
+    let mut from = bytes::Reader::new(&body);
     let lines = from.count(0)?;
     let mut columns = Columns::default();
     for _ in 0..from.count(2)? {

@@ -284,10 +284,11 @@ impl Scan {
                 seq > self.after && self.as_of.is_none_or(|as_of| seq <= as_of)
             });
         }
-        if self.may_hide(block) {
+        if !rows.is_empty() && self.may_hide(block) {
+            let seqs = opened.seqs()?;
             let mut kept = Vec::with_capacity(rows.len());
             for row in rows {
-                if !opened.see(row as usize, |line| self.hidden.hides(&meta.group, &line.origin.stream, line.seq))? {
+                if !self.hidden.hides(&meta.group, &opened.origin(row as usize)?.stream, seqs[row as usize].cast_unsigned()) {
                     kept.push(row);
                 }
             }

@@ -8,6 +8,7 @@ use super::picture::{Block, Chunk, Day, Picture};
 use crate::store::block::Columns;
 use crate::store::logs::block::{self, Encoded, MAX_BYTES, MAX_LINES, Opened, number};
 use crate::store::sqlite::Core;
+use crate::store::sqlite::log_catalog::Hidden;
 use crate::store::sqlite::view::unavailable;
 use model::log::Line;
 use model::port::Problem;
@@ -120,11 +121,12 @@ type SealedDay = (i64, Day, Vec<Arc<Block>>);
 
 async fn seal_tail(core: &Arc<Core>, picture: &Picture, written: &mut Vec<SealedDay>) -> Result<(), Problem> {
     let floor = core.floor_day();
+    let hidden = core.logs.catalog.hidden();
     let mut parts: BTreeMap<(i64, Arc<str>), Part> = BTreeMap::new();
     for (at, chunk) in picture.tail.iter().enumerate() {
         for (row, line) in chunk.lines.iter().enumerate() {
             let day = day_of(line.time);
-            if day >= floor {
+            if day >= floor && !hidden.hides(&line.origin.group, &line.origin.stream, line.seq) {
                 parts.entry((day, line.origin.group.clone())).or_default().rows.push((at as u32, row as u32));
             }
         }
@@ -152,9 +154,9 @@ async fn seal_tail(core: &Arc<Core>, picture: &Picture, written: &mut Vec<Sealed
                 part.small.push((small.clone(), super::scan::all_columns(small).await?));
             }
             let (tail, mut patterns) = (tail.clone(), core.logs.patterns.clone().lock_owned().await);
-            let of_group = group.clone();
+            let (of_group, hidden) = (group.clone(), hidden.clone());
             let (encoded, gone) =
-                tokio::task::spawn_blocking(move || part.encode(&tail, &of_group, &mut patterns)).await.map_err(unavailable)?;
+                tokio::task::spawn_blocking(move || part.encode(&tail, &of_group, &mut patterns, &hidden)).await.map_err(unavailable)?;
             change.put.extend(encoded.into_iter().map(|encoded| (day.file.next_id(), encoded)));
             change.gone.extend(gone);
         }
@@ -187,8 +189,8 @@ struct Part {
 }
 
 impl Part {
-    /// The new blocks, and those they replace. A small block that cannot be read stays where it is.
-    fn encode(self, tail: &[Arc<Chunk>], group: &Arc<str>, patterns: &mut Patterns) -> (Vec<Encoded>, Vec<Arc<Block>>) {
+    /// The new blocks, and those they replace, without what was deleted. A small block that cannot be read stays where it is.
+    fn encode(self, tail: &[Arc<Chunk>], group: &Arc<str>, patterns: &mut Patterns, hidden: &Hidden) -> (Vec<Encoded>, Vec<Arc<Block>>) {
         let mut old: Vec<(Line, u32)> = Vec::new();
         let mut gone = Vec::new();
         for (block, columns) in self.small {
@@ -198,7 +200,7 @@ impl Part {
             });
             match read {
                 Ok(lines) => {
-                    old.extend(lines);
+                    old.extend(lines.into_iter().filter(|(line, _)| !hidden.hides(group, &line.origin.stream, line.seq)));
                     gone.push(block);
                 }
                 Err(corrupt) => tracing::error!(file = %block.file.db.path.display(), block = block.id, "{corrupt}"),

@@ -1,6 +1,6 @@
 //! No statement reads a whole table, but those that are meant to and whose tables are small.
 
-use super::super::{day, journal, settings};
+use super::super::{day, journal, logs, settings};
 use super::*;
 use sqlx::{ConnectOptions, Row};
 
@@ -16,13 +16,16 @@ async fn no_statement_reads_a_whole_table() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).await;
     put(&store, vec![span(1, 0, NOON)]).await;
+    lines::write(&store, 1, lines::many(1, NOON)).await;
     store.close().await;
     // Read once, whole, when a day or the store is opened.
     let whole = [day::BLOCKS, day::RUNS, day::GONE, journal::ROWS, journal::LEDGER, journal::SAMPLES, settings::PENDING, settings::ALIASES];
-    let statements: [(&str, &[&str]); 3] = [
+    let whole = [&whole[..], &[journal::LINES, journal::REQUESTS, journal::FORGET_REQUESTS, logs::day::BLOCKS, logs::day::GONE]].concat();
+    let statements: [(&str, &[&str]); 4] = [
         ("intake.db", &journal::STATEMENTS),
         ("catalog.db", &settings::STATEMENTS),
         (&directory::day_file(day_of(NOON)), &day::STATEMENTS),
+        (&directory::log_file(day_of(NOON)), &logs::day::STATEMENTS),
     ];
     for (file, statements) in statements {
         for sql in statements {
