@@ -17,12 +17,7 @@ use model::views::SavedViews;
 use std::sync::Arc;
 
 /// Every page, the embedded files, and as fallback the "no such page" page with status 404: merge this router last.
-pub fn routes(
-    reader: Arc<dyn Reader>,
-    logs: Arc<dyn LogReader>,
-    sampling: Arc<dyn SamplingRules>,
-    views: Arc<dyn SavedViews>,
-) -> Router {
+pub fn routes(reader: Arc<dyn Reader>, logs: Arc<dyn LogReader>, sampling: Arc<dyn SamplingRules>, views: Arc<dyn SavedViews>) -> Router {
     let options = LeptosOptions::builder().output_name(assets::BUNDLE).site_pkg_dir("pkg").build();
     let context = move || {
         provide_context(reader.clone());

@@ -69,7 +69,9 @@ async fn counts_facets_fields_and_patterns() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_is_said_with_its_place() {
     let bed = Bed::with([]).await;
-    for (path, position) in [("/api/logs?q=(a", true), ("/api/logs?q=a|nonsense", true), ("/api/logs?order=up", false), ("/api/logs?limit=0", false)] {
+    for (path, position) in
+        [("/api/logs?q=(a", true), ("/api/logs?q=a|nonsense", true), ("/api/logs?order=up", false), ("/api/logs?limit=0", false)]
+    {
         let response = bed.get(path).await;
         assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{path}");
         let answer: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();

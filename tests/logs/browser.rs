@@ -42,7 +42,9 @@ async fn scrolling_loads_the_pages_after() {
     let browser = Browser::start(Scripts::On).await;
     browser.open(&bed.url("/logs")).await;
     browser.awake().await;
-    browser.wait_for("all lines", "window.scrollTo(0, document.body.scrollHeight); return document.querySelectorAll('li.log').length === 450").await;
+    browser
+        .wait_for("all lines", "window.scrollTo(0, document.body.scrollHeight); return document.querySelectorAll('li.log').length === 450")
+        .await;
     let seqs = browser.eval("return [...document.querySelectorAll('li.log')].map(line => +line.dataset.seq)").await;
     assert_eq!(seqs, serde_json::json!((1..=450).rev().collect::<Vec<u64>>()), "each once and in order");
     // From the middle, upwards.
@@ -95,9 +97,17 @@ async fn the_box_suggests_and_remembers() {
     browser.open(&bed.url("/logs?q=declined")).await;
     browser.awake().await;
     let input = "const box = document.querySelector('input[name=q]');";
-    browser.eval(&format!("{input} box.value = 'service:pro'; box.setSelectionRange(11, 11); box.dispatchEvent(new Event('input', {{bubbles: true}}));")).await;
+    browser
+        .eval(&format!(
+            "{input} box.value = 'service:pro'; box.setSelectionRange(11, 11); box.dispatchEvent(new Event('input', {{bubbles: true}}));"
+        ))
+        .await;
     browser.wait_for("a value", "return document.querySelector('.hints li')?.innerText.includes('proxy')").await;
-    browser.eval(&format!("{input} box.value = '(a'; box.setSelectionRange(2, 2); box.focus(); box.dispatchEvent(new Event('input', {{bubbles: true}}));")).await;
+    browser
+        .eval(&format!(
+            "{input} box.value = '(a'; box.setSelectionRange(2, 2); box.focus(); box.dispatchEvent(new Event('input', {{bubbles: true}}));"
+        ))
+        .await;
     browser.wait_for("what is wrong", "return document.querySelector('.wrong.open') !== null").await;
     browser.open(&bed.url("/logs")).await;
     browser.awake().await;

@@ -43,14 +43,19 @@ pub fn line(time: Nanos, severity: Severity, message: impl Into<String>) -> Line
 
 /// The `n`-th of many lines, one a second, the last one now.
 fn nth(n: u64, time: Nanos) -> Line {
-    let link = |how| Some(TraceLink { trace_id: TRACE.parse::<TraceId>().unwrap(), span_id: SpanId::from_bytes(&[1, 2, 3, 4, 5, 6, 7, 8]), how });
+    let link =
+        |how| Some(TraceLink { trace_id: TRACE.parse::<TraceId>().unwrap(), span_id: SpanId::from_bytes(&[1, 2, 3, 4, 5, 6, 7, 8]), how });
     match n % 20 {
         3 => Line {
             trace: link(How::Json),
             ..line(
                 time,
                 Severity::WARN,
-                format!(r#"{{"level":"warning","msg":"stock is low","item":{{"sku":"A-{n}","left":{},"tags":["a","b"]}},"user":{{"id":{}}},"otelTraceID":"{TRACE}"}}"#, n % 7, n % 5),
+                format!(
+                    r#"{{"level":"warning","msg":"stock is low","item":{{"sku":"A-{n}","left":{},"tags":["a","b"]}},"user":{{"id":{}}},"otelTraceID":"{TRACE}"}}"#,
+                    n % 7,
+                    n % 5
+                ),
             )
         },
         7 => Line {

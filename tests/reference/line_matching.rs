@@ -133,7 +133,8 @@ fn passes(test: &Test, name: &str, line: &Line) -> bool {
     let Some(value) = value(line, name).filter(|value| *value != Value::Empty) else { return false };
     let text = value.to_string();
     // Levels have an order: that of their severities.
-    let number = if matches!(name, "level" | "@level") { Some(f64::from(line.severity.0)) } else { value.as_f64().or_else(|| text.parse().ok()) };
+    let number =
+        if matches!(name, "level" | "@level") { Some(f64::from(line.severity.0)) } else { value.as_f64().or_else(|| text.parse().ok()) };
     let number = number.filter(|number: &f64| number.is_finite());
     match test {
         Test::Exists => true,

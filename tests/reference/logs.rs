@@ -145,7 +145,8 @@ impl LogReader for LogMemory {
 
     async fn log_fields(&self, _: &Ask, groups: &[String], range: Range, limit: u32) -> Result<Vec<LogField>, Problem> {
         let lines = self.lines.read().unwrap();
-        let wanted = |line: &&Line| range.contains(line.time) && (groups.is_empty() || groups.iter().any(|group| **group == *line.origin.group));
+        let wanted =
+            |line: &&Line| range.contains(line.time) && (groups.is_empty() || groups.iter().any(|group| **group == *line.origin.group));
         let all: Vec<&Line> = lines.iter().filter(wanted).collect();
         let mut counts: BTreeMap<String, u32> = BTreeMap::new();
         for line in &all {

@@ -94,7 +94,11 @@ const CALLS: [Call; 23] = [
         parameters: "q, group, range, order, format (ndjson, csv)",
         answer: "Everything the search finds, streamed; of a query with commands, its rows.",
     },
-    Call { path: "/api/logs/line/{at}", parameters: "format=raw for the message alone, as it was sent", answer: "One line, as above; at is {time in ns}.{seq}, the last part of its address." },
+    Call {
+        path: "/api/logs/line/{at}",
+        parameters: "format=raw for the message alone, as it was sent",
+        answer: "One line, as above; at is {time in ns}.{seq}, the last part of its address.",
+    },
     Call { path: "/api/logs/groups", parameters: "", answer: r#"{"groups":[{"name","created","retention_days","lines","bytes"}]}"# },
     Call { path: "/api/keys", parameters: "prefix, range, limit (20)", answer: r#"{"keys":[{"key","kind"}]}"# },
     Call {

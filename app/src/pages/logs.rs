@@ -83,9 +83,7 @@ async fn show(here: Here) -> Result<Shown, Problem> {
     };
     match found(&here, &asked, query).await {
         // The store compiles regexes, which the parser does not.
-        Err(Problem::Bad { message, position }) => {
-            Ok(not_a_query(&asked, ParseError { position: position.unwrap_or_default(), message }))
-        }
+        Err(Problem::Bad { message, position }) => Ok(not_a_query(&asked, ParseError { position: position.unwrap_or_default(), message })),
         other => other,
     }
 }

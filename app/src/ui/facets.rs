@@ -35,8 +35,7 @@ pub struct Clicks {
 pub const SPANS: Clicks = Clicks { choice: query::choice, with: query::with, without: query::without, exclude: query::exclude };
 
 /// In queries over log lines.
-pub const LOGS: Clicks =
-    Clicks { choice: insights::choice, with: insights::with, without: insights::without, exclude: insights::exclude };
+pub const LOGS: Clicks = Clicks { choice: insights::choice, with: insights::with, without: insights::without, exclude: insights::exclude };
 
 /// The values of one key, most frequent first.
 pub struct Values<'a> {
@@ -70,8 +69,7 @@ pub fn list(clicks: &Clicks, query: &str, facet: &Values<'_>, colour: &dyn Fn(&s
         let chosen = (clicks.choice)(query, key, text);
         let included = chosen == Choice::Included;
         let toggled = if included { (clicks.without)(query, key, text) } else { (clicks.with)(query, key, text) };
-        let excluded =
-            if chosen == Choice::Excluded { (clicks.without)(query, key, text) } else { (clicks.exclude)(query, key, text) };
+        let excluded = if chosen == Choice::Excluded { (clicks.without)(query, key, text) } else { (clicks.exclude)(query, key, text) };
         let share = if most > 0 { 100.0 * *n as f64 / most as f64 } else { 0.0 };
         let class = match key {
             "service" => format!("name truncate svc svc-{}", colour(text)),

@@ -97,10 +97,7 @@ pub fn logs(to: &Endpoints) -> [Block; 2] {
             text: watchtower,
         },
         Block {
-            id: "setup-logs-otlp",
-            title: "OpenTelemetry’s log exporters",
-            about: "Lines come with their trace and span.",
-            text: otlp,
+            id: "setup-logs-otlp", title: "OpenTelemetry’s log exporters", about: "Lines come with their trace and span.", text: otlp
         },
     ]
 }

@@ -6,8 +6,8 @@ pub(super) use crate::dom::{fresh, on, text};
 pub(super) use crate::percent::percent;
 use leptos::prelude::{document, window};
 use std::cell::RefCell;
-use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::Closure;
 use web_sys::{CanvasRenderingContext2d, Element, Event, HtmlCanvasElement, HtmlElement};
 
 pub(super) fn by_id(id: &str) -> Option<HtmlElement> {

@@ -10,8 +10,8 @@ use leptos::prelude::*;
 use model::colour::Colours;
 use model::log::Level;
 use model::port::{Ask, LogCount, LogFacet, LogField, LogSearch, Problem};
-use model::query::ast::{Key, Scope};
 use model::query::LogQuery;
+use model::query::ast::{Key, Scope};
 use model::query::insights::{with, without};
 
 /// Fields that are always counted: as a query has them, and their titles.

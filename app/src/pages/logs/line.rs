@@ -108,7 +108,8 @@ fn in_row(look: &Look<'_>, line: &Line) -> AnyView {
     let at = place(line).to_string();
     let (first, more) = first_line(&line.message);
     let (shown, more) = if look.url.wrap { (cut(&line.message, SHOWN), 0) } else { (cut(first, ONE_ROW), more) };
-    let folded = (more > 0).then(|| view! { <span class="badge" title=plural(more as u64, "more line", "more lines")>{format!("+{more}")}</span> });
+    let folded =
+        (more > 0).then(|| view! { <span class="badge" title=plural(more as u64, "more line", "more lines")>{format!("+{more}")}</span> });
     let long = (line.message.len() > SHOWN).then(|| view! { <span class="badge">{bytes(line.message.len() as u64)}</span> });
     let fields = Fields::of(line);
     let shown_columns = look.columns.iter().filter_map(|name| {

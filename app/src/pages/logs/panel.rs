@@ -72,7 +72,8 @@ fn ways(line: &Line, url: &url::Logs) -> AnyView {
             <a class="button quiet" href=same>"Lines of the trace"</a>
         }
     });
-    let service = (!line.origin.service.is_empty()).then(|| view! { <a class="button quiet" href=around(Around::Service)>"in the service"</a> });
+    let service =
+        (!line.origin.service.is_empty()).then(|| view! { <a class="button quiet" href=around(Around::Service)>"in the service"</a> });
     let in_trace = line.trace.map(|_| view! { <a class="button quiet" href=around(Around::Trace)>"in the trace"</a> });
     let near = url::Range::Between { start: line.time.saturating_sub(5 * MINUTE), end: line.time.saturating_add(5 * MINUTE) };
     let near = url::Logs { range: near, ..url.with_query("") }.to_string();
@@ -95,7 +96,8 @@ fn ways(line: &Line, url: &url::Logs) -> AnyView {
 /// What is known of the line besides what it says.
 fn facts(line: &Line, url: &url::Logs) -> AnyView {
     let origin = &line.origin;
-    let mut all: Vec<(&'static str, String)> = vec![("time", Rfc3339(line.time).to_string()), ("level", line.severity.level().as_str().to_owned())];
+    let mut all: Vec<(&'static str, String)> =
+        vec![("time", Rfc3339(line.time).to_string()), ("level", line.severity.level().as_str().to_owned())];
     let named = [
         ("group", &origin.group),
         ("stream", &origin.stream),
@@ -122,7 +124,8 @@ fn facts(line: &Line, url: &url::Logs) -> AnyView {
     let late = (late > 60 * SECOND).then(|| {
         view! { <li class="leaf"><span class="j-key">"received"</span><span class="j-text">{Rfc3339(line.received_at).to_string()}" ("{model::time::Human(late).to_string()}" later)"</span></li> }
     });
-    view! { <section class="l-tree" aria-label="Line"><ul class="tree">{all.into_iter().map(fact).collect_view()}{late}</ul></section> }.into_any()
+    view! { <section class="l-tree" aria-label="Line"><ul class="tree">{all.into_iter().map(fact).collect_view()}{late}</ul></section> }
+        .into_any()
 }
 
 /// The title of a line's own pages.

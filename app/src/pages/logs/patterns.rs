@@ -49,7 +49,8 @@ fn row(asked: &Asked, pattern: &Pattern, all: u64) -> AnyView {
     let only = lines(with(&asked.url.query, "pattern", &id));
     let without = asked.url.with_query(exclude(&asked.url.query, "pattern", &id)).to_string();
     let trend: Vec<(f64, f64)> = pattern.trend.iter().map(|n| (*n as f64, 0.0)).collect();
-    let new = is_new(asked, pattern.first_seen).then(|| view! { <span class="badge ok" title="The first line that looks so is in this range">"new"</span>" " });
+    let new = is_new(asked, pattern.first_seen)
+        .then(|| view! { <span class="badge ok" title="The first line that looks so is in this range">"new"</span>" " });
     view! {
         <tr>
             <td class="num"><b>{count(pattern.lines)}</b>" "<span class="muted">{percent(pattern.lines as f64, all as f64)}</span></td>

@@ -26,8 +26,7 @@ const CELL: usize = 2 << 10;
 pub(super) fn table(asked: &Asked, query: &LogQuery, found: &LogTable) -> AnyView {
     let Table { columns, rows, exact } = &found.table;
     let by = grouped_by(query);
-    let numeric: Vec<bool> =
-        (0..columns.len()).map(|at| rows.iter().any(|row| matches!(row.get(at), Some(Cell::Number(_))))).collect();
+    let numeric: Vec<bool> = (0..columns.len()).map(|at| rows.iter().any(|row| matches!(row.get(at), Some(Cell::Number(_))))).collect();
     // The first figure of an aggregate is also a bar.
     let figure = (!by.is_empty()).then(|| (0..columns.len()).find(|at| numeric[*at] && !by.contains(&columns[*at]))).flatten();
     let most = figure.map(|at| rows.iter().map(|row| crate::ui::number(&row[at])).fold(0.0, f64::max)).unwrap_or_default();
@@ -45,7 +44,8 @@ pub(super) fn table(asked: &Asked, query: &LogQuery, found: &LogTable) -> AnyVie
     });
     let body = body.collect_view();
     let hidden = rows.len().saturating_sub(ROWS);
-    let hidden = (hidden > 0).then(|| view! { <p class="pages muted">{format!("and {} more: export has all", plural(hidden as u64, "row", "rows"))}</p> });
+    let hidden = (hidden > 0)
+        .then(|| view! { <p class="pages muted">{format!("and {} more: export has all", plural(hidden as u64, "row", "rows"))}</p> });
     let partial = (!exact).then(|| view! { <p class="notice warn">{partial(&found.scanned)}</p> });
     let looked = format!(
         "{} from {} found in {} ({})",
@@ -96,7 +96,8 @@ fn cell(
         (Some(at), _) => view! { <a href=url::LogLine { at: LogCursor { as_of: 0, ..at } }.to_string() data-row="">{shown}</a> }.into_any(),
         // A group leads to its lines.
         (None, true) if moment.is_none() && *value != Cell::Null => {
-            let filter = LogQuery { commands: query.leading_filters().cloned().map(Command::Filter).collect(), ..query.clone() }.to_string();
+            let filter =
+                LogQuery { commands: query.leading_filters().cloned().map(Command::Filter).collect(), ..query.clone() }.to_string();
             let lines = with(&filter, name, &text(value));
             view! { <a href=asked.url.with_query(lines).to_string() data-row="" title="The lines behind it">{shown}</a> }.into_any()
         }

@@ -133,7 +133,8 @@ fn shown(value: &Value, marks: &Marks, plain: bool) -> AnyView {
         Value::Str(long) => {
             let part = cut(long, LONG);
             let class = if part.contains('\n') { "j-text block" } else { "j-text" };
-            let more = (part.len() < long.len()).then(|| view! { <span class="muted">{format!(" … {}", crate::ui::bytes(long.len() as u64))}</span> });
+            let more = (part.len() < long.len())
+                .then(|| view! { <span class="muted">{format!(" … {}", crate::ui::bytes(long.len() as u64))}</span> });
             view! { <span class=class>{text(part, marks, plain)}</span>{more} }.into_any()
         }
         other => view! { <span class="j-bare">{other.to_string()}</span> }.into_any(),
@@ -144,7 +145,10 @@ fn shown(value: &Value, marks: &Marks, plain: bool) -> AnyView {
 pub(super) fn actions(name: &str, value: &Value, url: &url::Logs) -> AnyView {
     let text = value.to_string();
     // The page of the search, wherever the line was opened.
-    let page = |query: String| url::Logs { view: if url.view == url::LogView::Patterns { url::LogView::Lines } else { url.view }, ..url.with_query(query) }.to_string();
+    let page = |query: String| {
+        url::Logs { view: if url.view == url::LogView::Patterns { url::LogView::Lines } else { url.view }, ..url.with_query(query) }
+            .to_string()
+    };
     let filters = (text.len() <= FILTERED && !matches!(value, Value::Empty)).then(|| {
         let chosen = choice(&url.query, name, &text);
         let (only, drop) = match chosen {

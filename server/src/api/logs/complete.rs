@@ -94,8 +94,10 @@ async fn fields(at: &State, parameters: &Parameters, prefix: &str, after: &str) 
     let _left = ask.cancel_on_drop();
     let hint = |name: &str, note: String| Hint { label: name.to_owned(), text: format!("{name}{after}"), note };
     let prefix = prefix.to_lowercase();
-    let known = OFFERED.iter().map(|(name, title)| (*name, *title)).chain([("message", "Text"), ("trace_id", "Trace"), ("pattern", "Pattern")]);
-    let mut hints: Vec<Hint> = known.clone().filter(|(name, _)| name.starts_with(&prefix)).map(|(name, title)| hint(name, title.into())).collect();
+    let known =
+        OFFERED.iter().map(|(name, title)| (*name, *title)).chain([("message", "Text"), ("trace_id", "Trace"), ("pattern", "Pattern")]);
+    let mut hints: Vec<Hint> =
+        known.clone().filter(|(name, _)| name.starts_with(&prefix)).map(|(name, title)| hint(name, title.into())).collect();
     let seen = at.logs.log_fields(&ask, &[], parameters.range(&*at.store)?, LOOKED_AT).await?;
     let mut seen: Vec<_> = seen.into_iter().filter(|field| field.name.to_lowercase().contains(&prefix)).collect();
     seen.retain(|field| known.clone().all(|(name, _)| name != field.name));

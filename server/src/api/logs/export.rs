@@ -45,7 +45,7 @@ pub(super) async fn export(at: State, RawQuery(raw): RawQuery) -> Result<Respons
             text.push_str(HEAD);
         }
         first.lines.iter().for_each(|line| of_line(line, format, &mut text));
-        let rest = first.next.map(|cursor| Reading { at, search: LogSearch { cursor: Some(cursor), ..search }, ask, left, format });
+        let rest = first.next.map(|cursor| Reading { at, search: LogSearch { cursor: Some(cursor), ..search }, ask, _left: left, format });
         let pages = stream::unfold((Some(text), rest), async |(text, rest)| match text {
             Some(text) => Some((Ok(Bytes::from(text)), (None, rest))),
             None => rest?.next().await,
@@ -65,7 +65,8 @@ struct Reading {
     at: State,
     search: LogSearch,
     ask: Ask,
-    left: CancelOnDrop,
+    /// Whoever leaves stops the read.
+    _left: CancelOnDrop,
     format: Format,
 }
 

@@ -1,8 +1,8 @@
 //! `/api/logs/line/{at}`: one line as JSON, its message as it was sent, or what opens below it on the page.
 
+use super::State;
 use super::json::Row;
 use super::page::{html, page};
-use super::State;
 use crate::api::answer::{Failure, json};
 use app::pages::logs::panel_html;
 use axum::extract::{Path, RawQuery};
