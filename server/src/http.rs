@@ -110,7 +110,7 @@ pub fn page_port(state: AppState) -> Router {
     let guarded = Router::new()
         .route("/metrics", get(metrics))
         .with_state(state.clone())
-        .merge(api::routes(state.store.clone()))
+        .merge(api::routes(state.store.clone(), state.logs.clone()))
         .merge(api::sampling::routes(state.ingest.sampling.clone()))
         .merge(api::logs::routes(api::logs::Logs { store: state.store.clone(), logs: state.logs.clone(), stopped: state.stopped.clone() }))
         .merge(views::routes(state.views.clone()))

@@ -11,15 +11,17 @@ use web_sys::{Element, Event, HtmlElement};
 /// Pixels ahead of the reader that a page is asked for.
 const AHEAD: f64 = 900.0;
 
-/// Goes around the lines and the links around them. A link's `data-rows` is what to put in its place.
+/// Goes around the lines and the links around them. A link's `data-rows` is what to put in its place. `search`: the query string of
+/// what opened lines lead to; of this page if it is empty.
 #[island]
-pub fn Endless(children: Children) -> impl IntoView {
+pub fn Endless(search: String, children: Children) -> impl IntoView {
     let around = NodeRef::<Div>::new();
     Effect::new(move |_| {
         let Some(list) = around.get() else { return };
         let list: HtmlElement = list.unchecked_into();
         let inside = list.clone();
-        on(&list, "toggle", move |event| opened(&inside, &event));
+        let search = search.clone();
+        on(&list, "toggle", move |event| opened(&inside, &event, &search));
         let (inside, mut before) = (list.clone(), scrolled());
         on(&window(), "scroll", move |_| {
             let up = scrolled() < before;
@@ -64,7 +66,7 @@ fn follow(list: &HtmlElement, rel: &'static str) {
 }
 
 /// A line was opened: what is inside is asked for once.
-fn opened(list: &HtmlElement, event: &Event) {
+fn opened(list: &HtmlElement, event: &Event, search: &str) {
     let Some(line) = event.target().and_then(|target| target.dyn_into::<Element>().ok()) else { return };
     let Some(at) = line.get_attribute("data-at") else { return };
     if !line.has_attribute("open") || line.has_attribute("data-full") {
@@ -73,7 +75,7 @@ fn opened(list: &HtmlElement, event: &Event) {
     let Some(inside) = first(&line, ".inside") else { return };
     let _ = line.set_attribute("data-full", "");
     let list = list.clone();
-    let search = window().location().search().unwrap_or_default();
+    let search = if search.is_empty() { window().location().search().unwrap_or_default() } else { search.to_owned() };
     spawn_local(async move {
         match text(&["/api/logs/line/", &at, "/panel", &search].concat()).await {
             Some(html) => inside.set_inner_html(&html),

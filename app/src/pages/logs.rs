@@ -16,7 +16,7 @@ mod tree;
 pub use context::LogContextPage;
 pub use counts::OFFERED;
 pub use line::rows;
-pub use list::chunk;
+pub use list::{chunk, listed};
 pub use panel::panel_html;
 pub use single::LogLinePage;
 
@@ -126,7 +126,8 @@ async fn found(here: &Here, asked: &Asked, query: LogQuery) -> Result<Shown, Pro
                 <aside class="facets" aria-label="Filters" data-later="facets">{counts.facets(asked)}</aside>
                 <section class="list" aria-label="Lines found">
                     {tools::tools(asked, &search.query)}
-                    <div data-later="main">{main.view}</div>
+                    // An island that is swapped is no longer alive: lines, which have some, are whole at once.
+                    <div data-later=main.later.then_some("main")>{main.view}</div>
                 </section>
             </div>
         </div>
@@ -139,13 +140,15 @@ struct Main {
     view: AnyView,
     /// `false`: a second request would show more.
     exact: bool,
+    /// Whether a second request may show something else here.
+    later: bool,
 }
 
 async fn main(here: &Here, asked: &Asked, search: &LogSearch) -> Result<Main, Problem> {
     let brief = here.ask.clone().until(asked.patience());
     if search.query.is_pipeline() {
         let found = here.logs.log_table(&brief, search).await?;
-        return Ok(Main { exact: found.table.exact, view: table::table(asked, &search.query, &found) });
+        return Ok(Main { exact: found.table.exact, view: table::table(asked, &search.query, &found), later: true });
     }
     if asked.url.view == LogView::Patterns {
         return patterns::read(here, &brief, asked, search).await;
@@ -156,7 +159,7 @@ async fn main(here: &Here, asked: &Asked, search: &LogSearch) -> Result<Main, Pr
         true => list::nothing(asked, newest),
         false => list::list(asked, &search.query, &page),
     };
-    Ok(Main { view, exact: true })
+    Ok(Main { view, exact: true, later: false })
 }
 
 /// The page of lines that the URL asks for: after its cursor, or before its end.

@@ -26,6 +26,11 @@ impl Marks {
         Marks(if patterns.is_empty() { None } else { RegexBuilder::new(&patterns.join("|")).size_limit(1 << 20).build().ok() })
     }
 
+    /// Whether a text has any of it; everything has nothing.
+    pub fn is_in(&self, text: &str) -> bool {
+        self.0.as_ref().is_none_or(|regex| regex.is_match(text))
+    }
+
     /// Byte ranges, in order.
     fn found(&self, text: &str) -> Vec<(usize, usize)> {
         self.0.as_ref().map(|regex| regex.find_iter(text).map(|found| (found.start(), found.end())).collect()).unwrap_or_default()

@@ -6,6 +6,7 @@ use super::{Asked, ROWS};
 use crate::ui::moment::ago;
 use crate::url::{self, ApiLogs, LogCall, LogView};
 use leptos::prelude::*;
+use model::log::Line;
 use model::port::{LogCursor, LogPage};
 use model::query::{LogQuery, parse_logs};
 use model::time::{DAY, HOUR, MINUTE, Nanos};
@@ -25,7 +26,7 @@ pub(super) fn list(asked: &Asked, query: &LogQuery, page: &LogPage) -> AnyView {
     view! {
         {partial}
         {live}
-        <islands::Endless>
+        <islands::Endless search=String::new()>
             {before}
             {lines}
             {after}
@@ -46,6 +47,15 @@ pub fn chunk(url: &url::Logs, page: &LogPage) -> String {
             None => view! { {lines}{after} }.to_html(),
         }
     })
+}
+
+/// A few lines as a list of their own, on whatever page; what opens below them leads to this search.
+pub fn listed(url: &url::Logs, query: &LogQuery, lines: &[Line]) -> AnyView {
+    let page = LogPage { lines: lines.to_vec(), next: None, as_of: 0, complete: true };
+    let search = url.to_string();
+    let search = search.split_once('?').map_or(String::new(), |(_, search)| format!("?{search}"));
+    let lines = around(&Look::of(url, query), &page);
+    view! { <islands::Endless search=search>{lines}</islands::Endless> }.into_any()
 }
 
 /// The lines in the element of their view.
@@ -120,7 +130,9 @@ pub(super) fn nothing(asked: &Asked, newest: Option<Nanos>) -> AnyView {
     };
     let live = asked.url.live.then(|| {
         let tail = ApiLogs { call: LogCall::Tail, search: url::Logs { open: None, cursor: None, until: None, ..asked.url.clone() } };
-        view! { <islands::Tail url=tail.to_string() after=0/><islands::Endless><ol class="chunk lines"></ol></islands::Endless> }
+        let empty = LogPage { lines: vec![], next: None, as_of: 0, complete: true };
+        let lines = around(&Look::of(&asked.url, &LogQuery::default()), &empty);
+        view! { <islands::Tail url=tail.to_string() after=0/><islands::Endless search=String::new()>{lines}</islands::Endless> }
     });
     view! {
         {live}

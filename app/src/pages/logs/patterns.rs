@@ -18,7 +18,7 @@ const STEPS: u32 = 40;
 
 pub(super) async fn read(here: &Here, ask: &Ask, asked: &Asked, search: &LogSearch) -> Result<Main, Problem> {
     let patterns = here.logs.log_patterns(ask, search, STEPS, MOST).await?;
-    Ok(Main { view: table(asked, &patterns), exact: !ask.stop() })
+    Ok(Main { view: table(asked, &patterns), exact: !ask.stop(), later: true })
 }
 
 fn table(asked: &Asked, patterns: &[Pattern]) -> AnyView {
