@@ -111,18 +111,19 @@ impl Level {
 
     /// Of what people and libraries call it, in any case: `warning`, `ERR`, `critical`, `notice`, ...
     pub fn from_name(name: &str) -> Option<Level> {
-        let name = name.trim();
-        if name.len() > 13 {
-            return None;
-        }
-        Some(match name.to_ascii_lowercase().as_str() {
-            "none" | "notset" | "unset" | "unspecified" => Level::None,
-            "trace" | "verbose" | "silly" | "finest" | "finer" => Level::Trace,
-            "debug" | "dbug" | "dbg" | "fine" | "config" => Level::Debug,
-            "info" | "information" | "informational" | "notice" | "inf" | "log" => Level::Info,
-            "warn" | "warning" | "wrn" => Level::Warn,
-            "error" | "err" | "severe" | "fail" | "eror" => Level::Error,
-            "fatal" | "critical" | "crit" | "alert" | "emerg" | "emergency" | "panic" | "ftl" => Level::Fatal,
+        let name = name.trim().as_bytes();
+        let mut lower = [0; 13];
+        let lower = lower.get_mut(..name.len())?;
+        lower.copy_from_slice(name);
+        lower.make_ascii_lowercase();
+        Some(match &*lower {
+            b"none" | b"notset" | b"unset" | b"unspecified" => Level::None,
+            b"trace" | b"verbose" | b"silly" | b"finest" | b"finer" => Level::Trace,
+            b"debug" | b"dbug" | b"dbg" | b"fine" | b"config" => Level::Debug,
+            b"info" | b"information" | b"informational" | b"notice" | b"inf" | b"log" => Level::Info,
+            b"warn" | b"warning" | b"wrn" => Level::Warn,
+            b"error" | b"err" | b"severe" | b"fail" | b"eror" => Level::Error,
+            b"fatal" | b"critical" | b"crit" | b"alert" | b"emerg" | b"emergency" | b"panic" | b"ftl" => Level::Fatal,
             _ => return None,
         })
     }
@@ -241,7 +242,9 @@ mod tests {
         for (name, level) in [("WARNING", Level::Warn), ("Err", Level::Error), ("critical", Level::Fatal), ("Notice", Level::Info)] {
             assert_eq!(Level::from_name(name), Some(level));
         }
-        assert_eq!(Level::from_name("hello"), None);
+        for name in ["hello", "", "é", "informationally"] {
+            assert_eq!(Level::from_name(name), None);
+        }
         assert_eq!(Severity::from_number(25), Severity::NONE);
         assert_eq!(Severity(20).level(), Level::Error);
     }

@@ -1,4 +1,4 @@
-//! What the log store is made of that does no IO: how a line is tested, and its blocks.
+//! What the log store is made of that does no IO: how a line is tested, its patterns, and its blocks.
 
 pub mod block;
 pub mod filter_pattern;
