@@ -3,6 +3,7 @@
 mod api;
 mod browser;
 mod lines;
+mod look;
 mod pages;
 
 use crate::reference::logs::LogMemory;

@@ -144,6 +144,11 @@ fn in_row(look: &Look<'_>, line: &Line) -> AnyView {
     .into_any()
 }
 
+/// The class of a column, which has its width.
+pub(super) fn column_class(name: &str) -> &'static str {
+    if matches!(name, "message" | "@message") { "text" } else { "value" }
+}
+
 fn in_table(look: &Look<'_>, line: &Line) -> AnyView {
     let at = place(line).to_string();
     let fields = Fields::of(line);
@@ -155,7 +160,8 @@ fn in_table(look: &Look<'_>, line: &Line) -> AnyView {
         }
         "service" => {
             let service = line.origin.service.to_string();
-            view! { <td><span class=format!("svc svc-{}", Colours::default().of(&service))>{service.clone()}</span></td> }.into_any()
+            view! { <td class="value"><span class=format!("svc svc-{}", Colours::default().of(&service))>{service.clone()}</span></td> }
+                .into_any()
         }
         name => {
             let value = fields.get(name).unwrap_or_default();
@@ -171,9 +177,9 @@ fn in_table(look: &Look<'_>, line: &Line) -> AnyView {
     view! {
         <tr class=format!("log {}", level_class(line.severity.level())) id=format!("l{at}") data-seq=line.seq>
             <td class="start"><a href=href data-row="" aria-expanded=open.to_string()><Moment at=line.time form=Form::Full/></a></td>
-            <td>{level(line)}</td>
+            <td class="of-level">{level(line)}</td>
             {cells}
-            <td class="num">{trace(line)}</td>
+            <td class="to-trace">{trace(line)}</td>
         </tr>
         {inside}
     }

@@ -64,11 +64,12 @@ fn around(look: &Look<'_>, page: &LogPage) -> AnyView {
     let wrap = if look.url.wrap { " wrap" } else { "" };
     match look.url.view {
         LogView::Table => {
-            let heads = look.columns.iter().map(|name| view! { <th scope="col">{name.clone()}</th> }).collect_view();
+            let heads =
+                look.columns.iter().map(|name| view! { <th scope="col" class=line::column_class(name)>{name.clone()}</th> }).collect_view();
             view! {
                 <div class="scroll chunk">
                     <table class=format!("figures lines{wrap}")>
-                        <thead><tr><th scope="col">"Time"</th><th scope="col">"Level"</th>{heads}<th scope="col" class="num">"Trace"</th></tr></thead>
+                        <thead><tr><th scope="col" class="start">"Time"</th><th scope="col" class="of-level">"Level"</th>{heads}<th scope="col" class="to-trace">"Trace"</th></tr></thead>
                         <tbody>{lines}</tbody>
                     </table>
                 </div>
