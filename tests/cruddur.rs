@@ -57,6 +57,8 @@ async fn over_xray_datagrams() {
     let clew = Clew::start();
     let drive = send(&clew, &[("CRUDDUR_TELEMETRY", "xray"), ("AWS_XRAY_DAEMON_ADDRESS", clew.xray())]).await;
     xray::check(&xray::stored(&clew, &drive).await, &drive);
+    let nobodys = clew.json("/api/stats?q=service:unknown_service%20%7C%20stats%20count()").await;
+    assert_eq!(nobodys["rows"], json!([[0.0]]), "searches know whose they are, too");
 }
 
 /// The SDK asks what to record, and is told to record all.
@@ -123,7 +125,7 @@ async fn a_service_that_x_ray_names_after_its_host_is_joined() {
     send(&clew, &both).await;
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
     let page = async |path: &str| reqwest::get(clew.url(path)).await.expect("an answer").text().await.expect("a page");
-    // Subsegments that were sent on their own are of no service.
+    // Blocks name a service until they are folded, though none of their spans is of it any more.
     let services = async || -> Vec<String> {
         let all = clew.json("/api/services").await["services"].clone();
         all.as_array()

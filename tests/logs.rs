@@ -3,7 +3,6 @@
 mod api;
 mod browser;
 mod lines;
-mod look;
 mod pages;
 
 use crate::reference::logs::LogMemory;

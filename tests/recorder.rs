@@ -20,6 +20,9 @@ use std::time::Duration;
 #[derive(Default)]
 pub struct Recorder {
     pub spans: Mutex<Vec<Span>>,
+    pub lines: Mutex<Vec<Line>>,
+    /// Of the last request with lines.
+    pub identity: Mutex<Option<u128>>,
     pub rejected: Mutex<Vec<Rejected>>,
     pub dropped: Mutex<Vec<(Signal, &'static str, u64)>>,
     /// What the next calls are refused with.
@@ -39,6 +42,11 @@ impl Recorder {
         std::mem::take(&mut self.spans.lock().unwrap())
     }
 
+    /// The lines so far, which are forgotten.
+    pub fn take_lines(&self) -> Vec<Line> {
+        std::mem::take(&mut self.lines.lock().unwrap())
+    }
+
     /// The rejected records so far, which are forgotten.
     pub fn take_rejected(&self) -> Vec<Rejected> {
         std::mem::take(&mut self.rejected.lock().unwrap())
@@ -53,11 +61,15 @@ impl Store for Recorder {
         if let Some(refused) = *self.refuse.lock().unwrap() {
             return Err(refused);
         }
-        let stored = batch.spans.len() as u64;
+        let (stored, lines) = (batch.spans.len() as u64, batch.logs.len() as u64);
+        if !batch.logs.is_empty() {
+            *self.identity.lock().unwrap() = batch.identity;
+        }
+        self.lines.lock().unwrap().extend(batch.logs);
         self.spans.lock().unwrap().extend(batch.spans);
         self.rejected.lock().unwrap().extend(batch.rejected);
         self.dropped.lock().unwrap().extend(batch.dropped);
-        Ok(Accepted { stored, lines: batch.logs.len() as u64, rejected: Vec::new() })
+        Ok(Accepted { stored, lines, rejected: Vec::new() })
     }
 
     async fn remove_dataset(&self, _: &str) -> Result<u64, Problem> {
@@ -187,6 +199,9 @@ impl LogStore for Recorder {
     }
     async fn delete_log_stream(&self, _: &str, _: &str) -> Result<(), LogProblem> {
         no_catalog()
+    }
+    async fn log_stream_retention(&self, _: &str, _: &str) -> Result<Option<u32>, LogProblem> {
+        no_catalog().map(|()| None)
     }
     fn log_seq(&self) -> tokio::sync::watch::Receiver<u64> {
         tokio::sync::watch::channel(0).1

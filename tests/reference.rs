@@ -14,7 +14,7 @@ use model::alias::Aliases;
 use model::id::{SpanId, TraceId};
 use model::port::*;
 use model::query::ast::{Key, Query, Stats};
-use model::span::{Envelope, Family, Span};
+use model::span::{Envelope, Family, Origin, Span, UNKNOWN_SERVICE};
 use model::time::{Nanos, Range};
 use model::trace::{Summary, Trace};
 use std::cmp::Reverse;
@@ -61,6 +61,43 @@ impl Memory {
         Memory { now, ..Memory::default() }
     }
 
+    /// Takes in what arrives together. After that, subsegments that were sent on their own and whose segment is there are of its
+    /// service, as new as the newest span of their trace; those without one stay as they are.
+    pub fn accept(&mut self, batch: Vec<Span>) -> Vec<Pushed> {
+        let unknown = |span: &&Span| span.is_adrift() && span.service() == UNKNOWN_SERVICE;
+        let mut placing: BTreeSet<TraceId> = self.spans.iter().filter(unknown).map(|span| span.trace_id).collect();
+        let of_xray = batch.iter().filter(|span| span.family() == Family::Xray);
+        let arriving: BTreeMap<TraceId, bool> = of_xray.fold(BTreeMap::new(), |mut traces, span| {
+            *traces.entry(span.trace_id).or_default() |= span.is_adrift();
+            traces
+        });
+        placing.retain(|id| arriving.contains_key(id));
+        placing.extend(arriving.iter().filter(|(_, adrift)| **adrift).map(|(id, _)| *id));
+        let mut pushed = Vec::new();
+        let mut newest: BTreeMap<TraceId, u64> = BTreeMap::new();
+        for span in batch {
+            let (id, seq) = (span.trace_id, span.envelope.seq);
+            newest.insert(id, seq);
+            pushed.push(self.push(span));
+            // A merge that changed the span gave it this seq.
+            if pushed.last() == Some(&Pushed::Merged) && self.spans.iter().any(|span| span.trace_id == id && span.envelope.seq == seq) {
+                placing.insert(id);
+            }
+        }
+        for id in placing {
+            let mut placed: Vec<Span> = self.spans.iter().filter(|span| span.trace_id == id).cloned().collect();
+            merging::place(&mut placed);
+            let of_trace = self.spans.iter_mut().filter(|span| span.trace_id == id);
+            for (span, placed) in of_trace.zip(placed).filter(|(span, placed)| span.is_adrift() && !placed.is_adrift()) {
+                if span.service() != placed.service() {
+                    span.origin = Arc::new(Origin { service: placed.service().into(), ..Origin::default() });
+                    span.envelope.seq = newest[&id];
+                }
+            }
+        }
+        pushed
+    }
+
     /// Takes one span in, in `seq` order: the first of an id and family wins, and X-Ray's are merged. What Clew itself notes of the
     /// arrival is not compared.
     pub fn push(&mut self, span: Span) -> Pushed {
@@ -73,7 +110,10 @@ impl Memory {
             return Pushed::Stored;
         };
         // As text: a NaN is equal to itself there.
-        let same = |a: &Span, b: &Span| format!("{:?}", Span { envelope: b.envelope.clone(), ..a.clone() }) == format!("{b:?}");
+        // Whose a subsegment is that was sent on its own is not said by it.
+        let origin = |span: &Span| if span.is_adrift() { Arc::default() } else { span.origin.clone() };
+        let plain = |span: &Span, like: &Span| Span { envelope: like.envelope.clone(), origin: origin(span), ..span.clone() };
+        let same = |a: &Span, b: &Span| format!("{:?}", plain(a, b)) == format!("{:?}", plain(b, b));
         if same(&span, first) {
             self.again.entry(span.trace_id).or_default().duplicates += 1;
             Pushed::Duplicate

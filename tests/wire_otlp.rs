@@ -3,11 +3,13 @@
 mod captures;
 mod leniency;
 mod limits;
+mod logs;
 mod mutations;
 mod server_on_sockets;
 mod transport;
 
 use crate::recorder::Recorder;
+use crate::wire_logs::memory::Memory;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -47,9 +49,10 @@ impl Bed {
         let data = TempDir::new().unwrap();
         let state = AppState {
             store: store.clone(),
-            logs: store.clone(),
+            logs: Arc::new(Memory::over(store.clone())),
             ingest: Arc::new(Ingest::new(store.clone(), keys, own)),
             hosts,
+            queries: Arc::default(),
             views: Arc::new(Views::open(data.path()).unwrap()),
             stopped: watch::channel(false).1,
         };

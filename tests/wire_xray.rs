@@ -4,7 +4,7 @@
 mod api;
 mod captures;
 mod datagrams;
-mod mutations;
+pub mod mutations;
 
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -23,12 +23,22 @@ pub struct Capture {
 pub struct Meta {
     pub path: String,
     pub headers: Vec<(String, String)>,
+    /// Of CloudWatch Logs: which client was recorded, and the answer it got.
+    #[serde(default)]
+    pub run: String,
+    #[serde(default)]
+    pub reply: serde_json::Value,
 }
 
 impl Capture {
     /// All in a folder of the fixtures, in the order in which they were sent.
     pub fn all(folder: &str, count: usize) -> Vec<Capture> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/xray").join(folder);
+        Capture::all_in(&format!("xray/{folder}"), count)
+    }
+
+    /// The same of whatever source.
+    pub fn all_in(folder: &str, count: usize) -> Vec<Capture> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures").join(folder);
         let mut bodies: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         bodies.retain(|path| path.to_string_lossy().ends_with(".body.bin"));
         bodies.sort();

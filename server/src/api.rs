@@ -5,6 +5,7 @@
 mod aliases;
 mod answer;
 mod ask;
+pub mod cloudwatch;
 mod columns;
 mod completion;
 mod demo;

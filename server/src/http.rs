@@ -1,7 +1,9 @@
 //! What listens where, as routers: the sources' ports take telemetry alone, the page port takes it too, before its pages.
 
+use crate::api::cloudwatch::{self as log_reads, Queries};
 use crate::api::xray as xray_reads;
 use crate::guard::Hosts;
+use crate::ingest::cloudwatch::{self, envelope, sts};
 use crate::ingest::otlp::{grpc, http, signal_of_path};
 use crate::ingest::xray::api as xray;
 use crate::ingest::{Ingest, Signal};
@@ -31,6 +33,8 @@ pub struct AppState {
     pub views: Arc<Views>,
     /// Says when the server stops: what streams without end stops, too.
     pub stopped: watch::Receiver<bool>,
+    /// Queries of CloudWatch Logs Insights.
+    pub queries: Arc<Queries>,
 }
 
 /// Which source a request belongs to. This is the one demux table: senders post to wrong paths and bare bases, and `POST /`
@@ -39,6 +43,14 @@ enum Protocol {
     OtlpGrpc,
     /// The signal, unless only the body says.
     OtlpHttp(Option<Signal>),
+    /// An action of CloudWatch Logs that writes.
+    Logs(cloudwatch::Action),
+    /// One that reads.
+    LogsRead(log_reads::Action),
+    /// One that is not served.
+    LogsUnknown,
+    /// Who am I, to AWS's Security Token Service.
+    Sts,
     /// An operation that reads what is stored, of whatever source.
     XrayRead(xray_reads::Operation),
     /// The operation; none if it is not served, but signed for X-Ray.
@@ -52,6 +64,18 @@ fn protocol_of(request: &Request) -> Option<Protocol> {
     }
     if let Some(signal) = signal_of_path(path) {
         return Some(Protocol::OtlpHttp(Some(signal)));
+    }
+    // Its path may be any.
+    if let Some(name) = envelope::target(headers) {
+        let write = envelope::action_of(&cloudwatch::ACTIONS, name).map(Protocol::Logs);
+        let read = || envelope::action_of(&log_reads::ACTIONS, name).map(Protocol::LogsRead);
+        return (*request.method() == Method::POST).then(|| write.or_else(read).unwrap_or(Protocol::LogsUnknown));
+    }
+    if envelope::is_signed_for(headers, "logs") {
+        return Some(Protocol::LogsUnknown);
+    }
+    if sts::is_for(request.method(), path, headers) {
+        return Some(Protocol::Sts);
     }
     if let Some(operation) = xray_reads::operation_of(request.method(), path) {
         return Some(Protocol::XrayRead(operation));
@@ -71,6 +95,20 @@ async fn answer(state: &AppState, protocol: Protocol, request: Request) -> Respo
     match protocol {
         Protocol::OtlpGrpc => grpc::export(ingest, request).await,
         Protocol::OtlpHttp(signal) => http::export(ingest, signal, request).await,
+        Protocol::Logs(action) => {
+            if !action.only_adds()
+                && let Err(refusal) = state.hosts.check(request.method(), request.uri(), request.headers())
+            {
+                return envelope::error(&refusal.into());
+            }
+            cloudwatch::call(ingest, &*state.logs, action, request).await
+        }
+        Protocol::LogsRead(action) => match state.hosts.check(request.method(), request.uri(), request.headers()) {
+            Ok(()) => log_reads::call(ingest, &state.logs, &state.queries, action, request).await,
+            Err(refusal) => envelope::error(&refusal.into()),
+        },
+        Protocol::LogsUnknown => unknown_action(&request),
+        Protocol::Sts => sts::call(ingest, request).await,
         // Who may not read the pages may not read this.
         Protocol::XrayRead(operation) => match state.hosts.check(request.method(), request.uri(), request.headers()) {
             Ok(()) => xray_reads::call(ingest, operation, request).await,
@@ -81,12 +119,18 @@ async fn answer(state: &AppState, protocol: Protocol, request: Request) -> Respo
     }
 }
 
+fn unknown_action(request: &Request) -> Response<Body> {
+    let name = envelope::target(request.headers()).unwrap_or("A request without x-amz-target");
+    envelope::error(&envelope::Failure::unknown_action(name))
+}
+
 /// A source's own port: both transports of OTLP (the wrong one of the two ports is a common mistake), and `/healthz`. Here one
 /// can send, but not read.
 pub fn ingest_port(state: AppState) -> Router {
     async fn all(State(state): State<AppState>, request: Request) -> Response<Body> {
         match protocol_of(&request) {
             Some(Protocol::XrayRead(_)) => xray::unknown(request.method(), request.uri().path()),
+            Some(Protocol::LogsRead(action)) if !action.reads_names_only() => unknown_action(&request),
             Some(protocol) => answer(&state, protocol, request).await,
             None => http::not_found(request.headers()),
         }

@@ -3,6 +3,7 @@
 
 pub mod attrs;
 pub mod body;
+pub mod cloudwatch;
 pub mod lines;
 pub mod otlp;
 pub mod own;
@@ -48,7 +49,7 @@ pub struct Batch {
     pub identity: Option<u128>,
     /// Records that are not stored because the sender got them wrong.
     pub rejected: Vec<Rejected>,
-    /// Records that are fine but that this version does not keep: `("logs", "not kept yet", 12)` as (signal, reason, count).
+    /// Records that are fine but that this version does not keep: `("metrics", "not kept yet", 12)` as (signal, reason, count).
     pub dropped: Vec<(Signal, &'static str, u64)>,
 }
 
@@ -56,6 +57,12 @@ impl Batch {
     /// Records to be stored.
     pub fn records(&self) -> usize {
         self.spans.len() + self.logs.len()
+    }
+
+    /// What its records are: a request holds one signal.
+    pub fn signal(&self) -> Signal {
+        let lines = if self.logs.is_empty() { None } else { Some(Signal::Logs) };
+        lines.or_else(|| self.rejected.first().filter(|_| self.spans.is_empty()).map(|record| record.signal)).unwrap_or(Signal::Traces)
     }
 }
 
@@ -97,11 +104,12 @@ pub struct Source {
 }
 
 /// Every way in. A new source is a row here and a file in `ingest/`.
-pub const SOURCES: [Source; 4] = [
+pub const SOURCES: [Source; 5] = [
     Source { name: "otlp_http", title: "OpenTelemetry over HTTP" },
     Source { name: "otlp_grpc", title: "OpenTelemetry over gRPC" },
     Source { name: "xray_udp", title: "AWS X-Ray SDKs, as their daemon" },
     Source { name: "xray_api", title: "AWS X-Ray API" },
+    Source { name: cloudwatch::SOURCE, title: "CloudWatch Logs API" },
 ];
 
 /// How long a request with logs is remembered.
@@ -139,20 +147,19 @@ impl Ingest {
         for record in &batch.rejected {
             *rejected.entry(record.reason).or_default() += 1;
         }
-        let dropped = batch.dropped.clone();
-        let received = (batch.spans.len() + batch.rejected.len()) as u64;
+        let (signal, dropped) = (batch.signal().as_str(), batch.dropped.clone());
+        let received = (batch.spans.len() + batch.logs.len() + batch.rejected.len()) as u64;
         if received == 0 && dropped.is_empty() {
             return Ok(rejected);
         }
-        let Accepted { stored, rejected: late, .. } = self.store.accept(source, batch, patience).await?;
+        let Accepted { stored, lines, rejected: late } = self.store.accept(source, batch, patience).await?;
         for (reason, count) in late {
             *rejected.entry(reason).or_default() += count;
         }
-        let traces = Signal::Traces.as_str();
-        self.meter.add(Count::Received, source, traces, "", received);
-        self.meter.add(Count::Stored, source, traces, "", stored);
+        self.meter.add(Count::Received, source, signal, "", received);
+        self.meter.add(Count::Stored, source, signal, "", stored + lines);
         for (reason, count) in &rejected {
-            self.meter.add(Count::Rejected, source, traces, reason, *count);
+            self.meter.add(Count::Rejected, source, signal, reason, *count);
         }
         for (signal, reason, count) in dropped {
             self.meter.add(Count::Received, source, signal.as_str(), "", count);

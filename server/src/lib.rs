@@ -127,7 +127,8 @@ where
     let ingest = Arc::new(Ingest::new(store.clone(), keys, own).with_rules_in(&data));
     let views = Arc::new(Views::open(&data)?);
     let (stop, stopped) = watch::channel(false);
-    let state = AppState { store: store.clone(), logs, ingest: ingest.clone(), hosts, views, stopped: stopped.clone() };
+    let state =
+        AppState { store: store.clone(), logs, ingest: ingest.clone(), hosts, queries: Arc::default(), views, stopped: stopped.clone() };
     let mut listeners = JoinSet::new();
     listeners.spawn(listen::serve(bound.http, http::page_port(state.clone()), stopped.clone()));
     for listener in [bound.otlp_http, bound.otlp_grpc].into_iter().flatten() {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub mod block;
+pub mod insights;
 pub mod logs;
 mod merge;
 pub mod sqlite;
@@ -52,6 +53,10 @@ pub trait LogStore: LogReader {
 
     /// Hides a stream and all its lines at once.
     async fn delete_log_stream(&self, group: &str, stream: &str) -> Result<(), LogProblem>;
+
+    /// Days that the group of this stream keeps its lines, if it has a retention of its own. Asked before every commit of lines.
+    /// `NoGroup`, `NoStream`
+    async fn log_stream_retention(&self, group: &str, stream: &str) -> Result<Option<u32>, LogProblem>;
 
     /// The last `seq` that a reader can see; changes with every commit.
     fn log_seq(&self) -> tokio::sync::watch::Receiver<u64>;

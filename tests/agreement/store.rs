@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// Midnight of the first of two days; the store's clock says noon of the second.
 pub(super) const BASE: Nanos = 19_675 * DAY;
@@ -111,14 +111,14 @@ impl Pair {
     }
 
     pub(super) async fn accept(&mut self, batch: Vec<Span>) {
-        let mut stored = 0;
-        for mut span in batch.clone() {
+        let mut numbered = batch.clone();
+        for span in &mut numbered {
             self.seq += 1;
             span.envelope.seq = self.seq;
-            let pushed = self.memory.push(span);
-            stored += u64::from(pushed == Pushed::Stored);
-            self.merged |= pushed == Pushed::Merged;
         }
+        let pushed = self.memory.accept(numbered);
+        let stored = pushed.iter().filter(|pushed| **pushed == Pushed::Stored).count() as u64;
+        self.merged |= pushed.contains(&Pushed::Merged) || self.memory.spans().iter().any(Span::is_adrift);
         let batch = Batch { spans: batch, ..Batch::default() };
         let accepted = self.store().accept("otlp_http", batch, Duration::from_secs(5)).await.unwrap();
         assert_eq!((accepted.stored, accepted.rejected), (stored, Vec::new()));
@@ -151,25 +151,23 @@ async fn open(dir: &tempfile::TempDir) -> Arc<Sqlite> {
     Sqlite::open(StoreConfig { clock: Arc::new(|| NOW), ..StoreConfig::new(dir.path()) }).await.unwrap()
 }
 
-/// The files of a directory as they are at one moment: copied again if one changed meanwhile.
+/// The files of a directory as they are at one moment: read again until nothing changed meanwhile. Times do not tell: they are
+/// as coarse as the kernel's ticks, and the sealer writes whenever it likes.
 fn copy(from: &Path, to: &Path) {
-    let files = || -> BTreeMap<OsString, (u64, SystemTime)> {
-        let entries = std::fs::read_dir(from).unwrap().filter_map(|entry| {
-            let entry = entry.unwrap();
-            let meta = entry.metadata().ok()?;
-            // SQLite makes shared memory anew.
-            let wanted = meta.is_file() && !entry.file_name().to_string_lossy().ends_with("-shm");
-            wanted.then(|| (entry.file_name(), (meta.len(), meta.modified().unwrap())))
-        });
-        entries.collect()
+    let files = || -> BTreeMap<OsString, Vec<u8>> {
+        let entries = std::fs::read_dir(from).unwrap().map(|entry| entry.unwrap().path());
+        // SQLite makes shared memory anew. What goes between the listing and the reading shows in the next round.
+        let wanted = entries.filter(|path| path.is_file() && !path.to_string_lossy().ends_with("-shm"));
+        wanted.filter_map(|path| Some((path.file_name()?.to_owned(), std::fs::read(&path).ok()?))).collect()
     };
+    let mut before = files();
     loop {
-        let before = files();
-        std::fs::read_dir(to).unwrap().for_each(|old| std::fs::remove_file(old.unwrap().path()).unwrap());
-        let copied = before.keys().all(|name| std::fs::copy(from.join(name), to.join(name)).is_ok());
-        if copied && files() == before {
+        let now = files();
+        if now == before {
+            now.into_iter().for_each(|(name, bytes)| std::fs::write(to.join(name), bytes).unwrap());
             return;
         }
+        before = now;
     }
 }
 

@@ -77,6 +77,9 @@ prop_compose! {
             if in_progress {
                 attributes.push(("aws.xray.in_progress".into(), Value::Bool(true)));
             }
+            // A segment names its service.
+            let name = Value::Str(origin.service.clone());
+            origin = Arc::new(Origin { resource: vec![("service.name".into(), name)], ..(*origin).clone() });
             if adrift {
                 origin = Arc::new(Origin { service: UNKNOWN_SERVICE.into(), ..Origin::default() });
             }

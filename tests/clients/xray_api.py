@@ -31,7 +31,7 @@ answers = {
     "trace_id": segment["trace_id"],
 }
 try:
-    client.create_group(GroupName="g")
+    client.put_encryption_config(Type="NONE")
 except client.exceptions.ClientError as error:
     answers["unknown"] = error.response["Error"]
 print(json.dumps(answers, default=str))

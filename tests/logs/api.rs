@@ -128,7 +128,7 @@ async fn the_tail_follows_and_resumes() {
     let id = first.lines().find_map(|line| line.strip_prefix("id: ")).expect("an id").to_owned();
     drop(tail);
     // While nobody listened more arrived than one event holds: the newest are sent, the others counted.
-    ["hello two", "hello three", "hello four"].map(say);
+    ["hello two", "hello three", "hello four"].into_iter().for_each(say);
     let request = bed.client.get(bed.url("/api/logs/tail?q=hello&limit=2")).header("last-event-id", id);
     let mut tail = request.send().await.unwrap();
     buffer.clear();

@@ -233,6 +233,9 @@ impl LogStore for LogMemory {
     async fn create_log_stream(&self, _: &str, _: &str) -> Result<(), LogProblem> {
         Err(LogProblem::NoGroup)
     }
+    async fn log_stream_retention(&self, _: &str, _: &str) -> Result<Option<u32>, LogProblem> {
+        Err(LogProblem::NoStream)
+    }
     async fn delete_log_stream(&self, _: &str, _: &str) -> Result<(), LogProblem> {
         Err(LogProblem::NoGroup)
     }

@@ -1,16 +1,17 @@
 //! X-Ray's documents of one record, all at once: later ones are laid over earlier ones.
 
 use model::attr::{Attributes, Value};
-use model::span::{Event, Family, Link, Span, UNKNOWN_SERVICE};
+use model::span::{Event, Family, Link, Origin, Span, UNKNOWN_SERVICE};
 use model::time::Nanos;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What is the same for every order of arrival: what has the last word comes last.
 fn rank(span: &Span) -> (bool, Nanos, bool, String) {
     let Span { parent_id, trace_state, flags, name, kind, start, duration_ns, status, status_message, dropped, origin, .. } = span;
     let first = format!("{:?}", (parent_id, trace_state, flags, name, kind, start, duration_ns));
-    let second = format!("{:?}", (status, status_message, dropped, origin));
-    (!span.in_progress(), span.end(), span.service() != UNKNOWN_SERVICE, first + &second)
+    let second = format!("{:?}", (status, status_message, dropped, (!span.is_adrift()).then_some(origin)));
+    (!span.in_progress(), span.end(), !span.is_adrift(), first + &second)
 }
 
 /// The span that some documents are together; its `envelope` is that of the one with the last word.
@@ -98,8 +99,11 @@ fn all_events(layers: &[&Span]) -> Vec<Event> {
     (0..events.len()).filter(|at| last(*at)).map(|at| events[at].clone()).collect()
 }
 
-/// Gives spans that do not say whose they are the origin of their parent, until nothing changes any more.
+/// Gives spans that do not say whose they are the origin of their parent, until nothing changes any more; the others are nobody's.
 pub fn place(spans: &mut [Span]) {
+    for span in spans.iter_mut().filter(|span| span.is_adrift()) {
+        span.origin = Arc::new(Origin { service: UNKNOWN_SERVICE.into(), ..Origin::default() });
+    }
     loop {
         let known: BTreeMap<_, _> = spans
             .iter()

@@ -4,6 +4,7 @@ use super::{Answer, Bed, framed};
 use axum::body::Body;
 use axum::http::Request;
 use model::attr::{Attributes, Value};
+use model::log::{Line, Origin};
 use model::span::Span;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
@@ -78,6 +79,9 @@ async fn every_capture_is_taken_and_looks_like_its_snapshot() {
         for span in bed.store.take() {
             describe(&span, &mut text);
         }
+        for line in bed.store.take_lines() {
+            describe_line(&line, &mut text);
+        }
         for (signal, reason, count) in bed.store.dropped.lock().unwrap().iter() {
             writeln!(text, "{} {reason}: {count}", signal.as_str()).unwrap();
         }
@@ -132,6 +136,19 @@ fn describe(span: &Span, to: &mut String) {
     }
 }
 
+fn describe_line(line: &Line, to: &mut String) {
+    let Origin { group, stream, service, environment, host, logger, .. } = &*line.origin;
+    let (level, sent) = (line.severity.level().as_str(), line.severity_sent.0);
+    writeln!(to, "{} {level} ({sent}) {:?}", line.time, line.message).unwrap();
+    if let Some(link) = line.trace {
+        let span = link.span_id.map_or("-".to_owned(), |id| id.to_string());
+        writeln!(to, "  {}/{span} by {}", link.trace_id, link.how.title()).unwrap();
+    }
+    writeln!(to, "  {group} {stream} | {service} {environment} {host} {logger}").unwrap();
+    writeln!(to, "  {}", line.attributes).unwrap();
+    writeln!(to, "  {}", line.origin.resource).unwrap();
+}
+
 /// An independent reading of the same bytes.
 #[tokio::test]
 async fn our_reader_and_prost_agree() {
@@ -174,11 +191,11 @@ async fn our_reader_and_prost_agree() {
     assert!(compared > 100, "only {compared} spans were compared");
 }
 
-fn attributes(pairs: Vec<KeyValue>) -> Attributes {
+pub fn attributes(pairs: Vec<KeyValue>) -> Attributes {
     pairs.into_iter().map(|pair| (pair.key, value(pair.value.unwrap_or_default()))).collect()
 }
 
-fn value(of: AnyValue) -> Value {
+pub fn value(of: AnyValue) -> Value {
     use any_value::Value as Any;
     match of.value {
         Some(Any::StringValue(text)) => Value::Str(text),

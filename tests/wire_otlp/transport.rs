@@ -93,7 +93,7 @@ fn metrics() -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn logs_and_metrics_are_counted_but_not_kept() {
+async fn logs_are_kept_and_metrics_counted() {
     let bed = Bed::new();
     let grpc = ("content-type", "application/grpc");
     let json_logs = r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{},{}]}]}]}"#;
@@ -114,12 +114,18 @@ async fn logs_and_metrics_are_counted_but_not_kept() {
         let answer = bed.post(path, &[headers], body).await;
         assert_eq!(answer.status, 200, "{path}");
         let dropped = std::mem::take(&mut *bed.store.dropped.lock().unwrap());
-        let (signal, reason, count) = dropped[0];
-        assert_eq!((reason, count), ("not kept yet", if signal == Signal::Logs { 2 } else { 3 }), "{path}");
+        match bed.store.take_lines().len() {
+            0 => assert_eq!(dropped, [(Signal::Metrics, "not kept yet", 3)], "{path}"),
+            lines => assert_eq!((lines, dropped), (2, vec![]), "{path}"),
+        }
     }
     let text = answer(bed.pages(), Request::get("/metrics").header("host", "localhost").body(Body::empty()).unwrap()).await;
     let text = String::from_utf8(text.body.to_vec()).unwrap();
-    assert!(text.contains("clew_ingest_records_dropped_total{source=\"otlp_http\",signal=\"logs\",reason=\"not kept yet\"} 8\n"), "{text}");
+    assert!(
+        text.contains("clew_ingest_records_dropped_total{source=\"otlp_http\",signal=\"metrics\",reason=\"not kept yet\"} 12\n"),
+        "{text}"
+    );
+    assert!(text.contains("clew_ingest_records_stored_total{source=\"otlp_http\",signal=\"logs\"} 8\n"), "{text}");
     assert!(text.contains("clew_recorder_up 1\n"));
 }
 

@@ -77,6 +77,9 @@ async fn every_recorded_operation_is_answered() {
         "/SamplingStatisticSummaries",
         "/SamplingTargets",
         "/EncryptionConfig",
+        "/GetGroup",
+        "/InsightSummaries",
+        "/GetTraceSegmentDestination",
     ];
     let mut answered = 0;
     for capture in Capture::all("api", 21) {
@@ -118,6 +121,35 @@ async fn bad_documents_are_named_and_cost_the_good_ones_nothing() {
     assert_eq!((all_bad.status.as_u16(), all_bad.json()["UnprocessedTraceSegments"].as_array().unwrap().len()), (200, 1));
 }
 
+/// There is one group and no insight, and who asks for another or to change that is told so.
+#[tokio::test]
+async fn what_an_account_has_besides_traces() {
+    let bed = Bed::new();
+    for (path, body, field) in [
+        ("/Groups", json!({}), "Groups"),
+        ("/GetGroup", json!({"GroupName": "Default"}), "Group"),
+        ("/InsightSummaries", json!({"StartTime": 1, "EndTime": 2, "GroupName": "Default"}), "InsightSummaries"),
+        ("/GetIndexingRules", json!({}), "IndexingRules"),
+        ("/ListResourcePolicies", json!({}), "ResourcePolicies"),
+        ("/ListTagsForResource", json!({"ResourceARN": "arn:x"}), "Tags"),
+    ] {
+        let answer = call(&bed, path, body).await;
+        assert_in_dialect(&answer, path);
+        assert!(answer.status == 200 && !answer.json()[field].is_null(), "{path}: {}", answer.json());
+    }
+    for (path, body) in [
+        ("/GetGroup", json!({"GroupName": "mine"})),
+        ("/CreateGroup", json!({"GroupName": "mine", "FilterExpression": "fault"})),
+        ("/UpdateGroup", json!({"GroupName": "Default"})),
+        ("/DeleteGroup", json!({"GroupName": "Default"})),
+        ("/Insight", json!({"InsightId": "12345678-1234-1234-1234-123456789012"})),
+    ] {
+        let answer = call(&bed, path, body).await;
+        assert_in_dialect(&answer, path);
+        assert_eq!((answer.status.as_u16(), answer.header("x-amzn-errortype")), (400, "InvalidRequestException"), "{path}");
+    }
+}
+
 #[tokio::test]
 async fn errors_are_aws() {
     let bed = Bed::new();
@@ -128,7 +160,7 @@ async fn errors_are_aws() {
         assert_eq!(kind(&answer), (400, "InvalidRequestException".into()), "{body}");
     }
     for (method, path) in
-        [(Method::POST, "/CreateGroup"), (Method::GET, "/"), (Method::PUT, "/TraceSegments"), (Method::POST, "/tracesegments")]
+        [(Method::POST, "/PutEncryptionConfig"), (Method::GET, "/"), (Method::PUT, "/TraceSegments"), (Method::POST, "/tracesegments")]
     {
         let request = Request::builder().method(&method).uri(path).body("{}".into()).unwrap();
         let answer = answer(bed.xray(), request).await;

@@ -37,7 +37,8 @@ const PIECES: [&str; 20] = [
     "é",
 ];
 
-fn mutate(text: &str, rng: &mut StdRng) -> Vec<u8> {
+/// A text with something wrong.
+pub fn mutate(text: &str, rng: &mut StdRng) -> Vec<u8> {
     let mut bytes = text.as_bytes().to_vec();
     match rng.random_range(0..6) {
         0 => bytes.truncate(rng.random_range(0..=bytes.len())),

@@ -134,6 +134,7 @@ async fn what_is_in_progress_or_missing_says_so() {
         settle(&browser, scripts).await;
         let rows = browser.text("#view").await;
         assert!(rows.contains("in progress") && rows.contains("missing parent 00000000000000ff"), "{scripts:?}: {rows}");
+        assert_eq!(browser.text(".w-row.open .w-time").await, "", "{scripts:?}: it has no length yet");
         let page = browser.text("main").await;
         assert!(
             page.contains("1 segment in progress") && page.contains("its end has not arrived yet") && page.contains("not known yet"),

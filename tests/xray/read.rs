@@ -112,6 +112,8 @@ async fn boto3_reads_whatever_was_sent() {
         ("service(\"backend\") { fault }", "xray"),
         ("service() { fault }", "xray"),
         ("service() { error }", "otel"),
+        ("rootcause.fault.exception { type = \"KeyError\" message = \"cart\" }", "xray"),
+        ("rootcause.error.service { name = \"orders\" last }", "otel"),
         ("service(\"orders\")", "otel"),
         ("service(\"orders_db\") { inferred }", "otel"),
         ("service(id(name: \"carts\", type: \"AWS::DynamoDB::Table\"))", "xray"),

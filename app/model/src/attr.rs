@@ -62,6 +62,8 @@ impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Value::Str(text) => f.write_str(text),
+            Value::Bytes(bytes) => write_hex(bytes, f),
+            Value::Float(float) => write!(f, "{float}"),
             other => other.write_json(f),
         }
     }
@@ -72,9 +74,15 @@ impl Value {
         match self {
             Value::Str(text) => write_json_text(text, f),
             Value::Int(int) => write!(f, "{int}"),
-            Value::Float(float) => write!(f, "{float}"),
+            Value::Float(float) if float.is_finite() => write!(f, "{float}"),
+            // As protobuf's JSON has them.
+            Value::Float(float) => write!(f, "\"{float}\""),
             Value::Bool(truth) => write!(f, "{truth}"),
-            Value::Bytes(bytes) => bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}")),
+            Value::Bytes(bytes) => {
+                f.write_str("\"")?;
+                write_hex(bytes, f)?;
+                f.write_str("\"")
+            }
             Value::List(items) => {
                 f.write_str("[")?;
                 for (n, item) in items.iter().enumerate() {
@@ -85,37 +93,51 @@ impl Value {
                 }
                 f.write_str("]")
             }
-            Value::Map(entries) => {
-                f.write_str("{")?;
-                for (n, (key, value)) in entries.iter().enumerate() {
-                    if n > 0 {
-                        f.write_str(",")?;
-                    }
-                    write_json_text(key, f)?;
-                    f.write_str(":")?;
-                    value.write_json(f)?;
-                }
-                f.write_str("}")
-            }
+            Value::Map(entries) => write!(f, "{}", Json(entries)),
             Value::Empty => f.write_str("null"),
         }
     }
 }
 
+fn write_hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+}
+
 fn write_json_text(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.write_str("\"")?;
-    for c in text.chars() {
-        match c {
-            '"' => f.write_str("\\\"")?,
-            '\\' => f.write_str("\\\\")?,
-            '\n' => f.write_str("\\n")?,
-            '\r' => f.write_str("\\r")?,
-            '\t' => f.write_str("\\t")?,
-            c if (c as u32) < 0x20 => write!(f, "\\u{:04x}", c as u32)?,
-            c => write!(f, "{c}")?,
+    let mut from = 0;
+    for (at, byte) in text.bytes().enumerate().filter(|(_, byte)| *byte < 0x20 || matches!(byte, b'"' | b'\\')) {
+        f.write_str(&text[from..at])?;
+        match byte {
+            b'"' => f.write_str("\\\"")?,
+            b'\\' => f.write_str("\\\\")?,
+            b'\n' => f.write_str("\\n")?,
+            b'\r' => f.write_str("\\r")?,
+            b'\t' => f.write_str("\\t")?,
+            _ => write!(f, "\\u{byte:04x}")?,
         }
+        from = at + 1;
     }
+    f.write_str(&text[from..])?;
     f.write_str("\"")
+}
+
+/// Attributes as a JSON object.
+pub struct Json<'a>(pub &'a [(String, Value)]);
+
+impl fmt::Display for Json<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("{")?;
+        for (n, (key, value)) in self.0.iter().enumerate() {
+            if n > 0 {
+                f.write_str(",")?;
+            }
+            write_json_text(key, f)?;
+            f.write_str(":")?;
+            value.write_json(f)?;
+        }
+        f.write_str("}")
+    }
 }
 
 impl Serialize for Value {
@@ -207,11 +229,15 @@ mod tests {
 
     #[test]
     fn json_goes_both_ways() {
-        let text = r#"{"a":"x\n","b":[1,2.5,true,null],"c":{"d":-7}}"#;
+        let text = r#"{"a":"é\u0001x\n\"\\","b":[1,2.5,true,null],"c":{"d":-7}}"#;
         let value: Value = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&value).unwrap(), text);
         assert_eq!(value.to_string(), text);
         assert_eq!(Value::Str("bare".into()).to_string(), "bare");
         assert_eq!(Value::Bytes(vec![0, 255]).to_string(), "00ff");
+        assert_eq!(Value::Float(f64::NAN).to_string(), "NaN");
+        // Within a list or map everything is JSON.
+        let odd = Value::List(vec![Value::Bytes(vec![0, 255]), Value::Float(f64::NAN), Value::Float(f64::NEG_INFINITY), Value::Float(1.0)]);
+        assert_eq!(odd.to_string(), r#"["00ff","NaN","-inf",1]"#);
     }
 }

@@ -226,7 +226,7 @@ pub struct Stream {
 
 /// Attributes as the JSON object that lines keep; empty for none.
 pub fn attributes_json(attributes: &Attributes) -> String {
-    if attributes.is_empty() { String::new() } else { crate::attr::Value::Map(attributes.clone()).to_string() }
+    if attributes.is_empty() { String::new() } else { crate::attr::Json(attributes).to_string() }
 }
 
 #[cfg(test)]

@@ -239,9 +239,15 @@ impl Span {
         self.family() == Family::Xray && crate::attr::get(&self.attributes, "aws.xray.in_progress") == Some(&Value::Bool(true))
     }
 
-    /// Whether it is a subsegment sent on its own, which does not say whose it is: its service is that of the segment around it.
+    /// Whether it is a subsegment of X-Ray that was sent on its own, which does not say whose it is: its resource is empty, and its
+    /// service that of the segment around it, as soon as that is known.
     pub fn is_adrift(&self) -> bool {
-        self.service() == UNKNOWN_SERVICE && self.family() == Family::Xray
+        self.family() == Family::Xray && self.origin.resource.is_empty()
+    }
+
+    /// Whether it is one of those, and whose it is is not known yet.
+    pub fn is_nobodys(&self) -> bool {
+        self.is_adrift() && self.service() == UNKNOWN_SERVICE
     }
 
     /// Attribute of the span, else of the resource, else of the scope.

@@ -1,11 +1,12 @@
 //! A trace as lists show it (the summary) and as its page shows it (all spans).
 
 use crate::id::{SpanId, TraceId};
-use crate::span::{Family, Span, Status};
+use crate::span::{Family, Origin, Span, Status, UNKNOWN_SERVICE};
 use crate::time::{MINUTE, Nanos, SECOND};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// A trace is settled when nothing arrived for it for this long.
 pub const SETTLED_AFTER: Nanos = 30 * SECOND;
@@ -28,8 +29,8 @@ pub struct Summary {
     pub spans: u32,
     /// Spans with status error.
     pub errors: u32,
-    /// Every service with its number of spans, most spans first, then by name. X-Ray's subsegments that were sent on their own
-    /// are of no service here: see [`Span::is_adrift`].
+    /// Every service with its number of spans, most spans first, then by name. Those of which it is not known
+    /// whose they are ([`Span::is_nobodys`]) are not among them.
     pub services: Vec<(String, u32)>,
     /// Every source (`otlp_http`, ...), sorted.
     pub sources: Vec<String>,
@@ -84,7 +85,7 @@ impl Summary {
             self.root = Root::of(span);
             self.has_root = is_root;
         }
-        if !span.is_adrift() {
+        if !span.is_nobodys() {
             match self.services.iter_mut().find(|(name, _)| name == span.service()) {
                 Some((_, count)) => *count += 1,
                 None => self.services.push((span.service().to_owned(), 1)),
@@ -105,6 +106,11 @@ impl Summary {
         self.start.saturating_add(self.duration_ns)
     }
 
+    /// Whether there are spans of which it is not known whose they are: see [`Span::is_nobodys`].
+    pub fn has_nobodys(&self) -> bool {
+        self.services.iter().map(|(_, spans)| spans).sum::<u32>() < self.spans
+    }
+
     pub fn settled(&self, now: Nanos) -> bool {
         now.saturating_sub(self.last_received) >= SETTLED_AFTER
     }
@@ -120,28 +126,34 @@ impl Root {
     }
 }
 
-/// Gives X-Ray's subsegments that were sent on their own the service of the nearest record around them that has one.
-pub fn adopt(spans: &mut [Span]) {
-    let adrift: Vec<usize> = (0..spans.len()).filter(|&n| spans[n].is_adrift()).collect();
-    if adrift.is_empty() {
-        return;
-    }
-    let of_xray = spans.iter().enumerate().filter(|(_, span)| span.family() == Family::Xray);
-    let places: HashMap<SpanId, usize> = of_xray.map(|(n, span)| (span.span_id, n)).collect();
-    let around = |n: usize| spans[n].parent_id.and_then(|id| places.get(&id).copied());
-    let owner = |n: usize| {
-        let mut up = around(n);
+/// For X-Ray's subsegments that were sent on their own, by id: the origin of the nearest record of the same trace around them that has
+/// one.
+pub fn owners<'a>(spans: impl Iterator<Item = &'a Span>) -> HashMap<SpanId, Arc<Origin>> {
+    let of_xray: HashMap<SpanId, &Span> = spans.filter(|span| span.family() == Family::Xray).map(|span| (span.span_id, span)).collect();
+    let owner = |span: &Span| {
+        let mut up = span;
         // As many steps as there are spans: parents may lead round in a circle.
-        for _ in 0..spans.len() {
-            match up {
-                Some(at) if spans[at].is_adrift() => up = around(at),
-                found => return found,
+        for _ in 0..of_xray.len() {
+            up = of_xray.get(&up.parent_id?)?;
+            if !up.is_adrift() {
+                return Some((span.span_id, up.origin.clone()));
             }
         }
         None
     };
-    let found: Vec<_> = adrift.iter().filter_map(|&n| Some((n, spans[owner(n)?].origin.clone()))).collect();
-    found.into_iter().for_each(|(n, origin)| spans[n].origin = origin);
+    of_xray.values().filter(|span| span.is_adrift()).filter_map(|span| owner(span)).collect()
+}
+
+/// Gives X-Ray's subsegments that were sent on their own the origin of the nearest record around them that has one.
+pub fn adopt(spans: &mut [Span]) {
+    if !spans.iter().any(Span::is_adrift) {
+        return;
+    }
+    let owners = owners(spans.iter());
+    let nobody = Arc::new(Origin { service: UNKNOWN_SERVICE.to_owned(), ..Origin::default() });
+    for span in spans.iter_mut().filter(|span| span.is_adrift()) {
+        span.origin = owners.get(&span.span_id).unwrap_or(&nobody).clone();
+    }
 }
 
 /// All that is stored of one trace id, spans by (start, span id, family).

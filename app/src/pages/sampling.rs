@@ -42,14 +42,14 @@ fn in_use(board: &Board) -> AnyView {
         view! {
             <tr>
                 <th scope="row">{rule.rule_name.clone()}</th>
-                <td class="num">{(rule.rule_name != DEFAULT).then_some(rule.priority)}</td>
-                <td>{matches(rule)}</td>
-                <td class="num">{percent(rule.fixed_rate, 1.0)}</td>
-                <td class="num">{format!("{}/s", count(rule.reservoir_size.into()))}</td>
-                <td class="num">{count(*clients as u64)}</td>
-                <td class="num">{rate(requests as f64, over)}</td>
-                <td class="num">{rate(kept as f64, over)}</td>
-                <td class="num">{(requests > 0).then(|| percent(kept as f64, requests as f64))}</td>
+                <td class="num" data-label="Priority">{(rule.rule_name != DEFAULT).then_some(rule.priority)}</td>
+                <td class="whole">{matches(rule)}</td>
+                <td class="num" data-label="Rate">{percent(rule.fixed_rate, 1.0)}</td>
+                <td class="num" data-label="Reservoir">{format!("{}/s", count(rule.reservoir_size.into()))}</td>
+                <td class="num" data-label="SDKs">{count(*clients as u64)}</td>
+                <td class="num" data-label="Requests">{rate(requests as f64, over)}</td>
+                <td class="num" data-label="Recorded">{rate(kept as f64, over)}</td>
+                <td class="num" data-label="Share">{(requests > 0).then(|| percent(kept as f64, requests as f64))}</td>
             </tr>
         }
     };
@@ -59,7 +59,7 @@ fn in_use(board: &Board) -> AnyView {
         <section class="card" aria-labelledby="rules">
             <header><h2 id="rules">"Rules"</h2>{kept_in}</header>
             <div class="scroll">
-                <table class="figures">
+                <table class="figures stacked">
                     <thead><tr>
                         <th scope="col">"Rule"</th><th scope="col" class="num">"Priority"</th><th scope="col">"Requests that match"</th>
                         <th scope="col" class="num">"Rate"</th>

@@ -63,7 +63,7 @@ pub fn environment(to: &Endpoints) -> Block {
         "export OTEL_SERVICE_NAME=my-service\n\
          export OTEL_EXPORTER_OTLP_ENDPOINT={}\n\
          export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\n\
-         export OTEL_TRACES_EXPORTER=otlp OTEL_METRICS_EXPORTER=none OTEL_LOGS_EXPORTER=none",
+         export OTEL_TRACES_EXPORTER=otlp OTEL_LOGS_EXPORTER=otlp OTEL_METRICS_EXPORTER=none",
         to.otlp_http
     );
     Block {
@@ -117,7 +117,7 @@ pub fn blocks(to: &Endpoints) -> Vec<Block> {
                  OTEL_SERVICE_NAME=my-service \\\n\
                  OTEL_EXPORTER_OTLP_ENDPOINT={http} \\\n\
                  OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf \\\n\
-                 OTEL_METRICS_EXPORTER=none OTEL_LOGS_EXPORTER=none \\\n\
+                 OTEL_LOGS_EXPORTER=otlp OTEL_METRICS_EXPORTER=none \\\n\
                  opentelemetry-instrument flask run"
             ),
         },
@@ -130,7 +130,7 @@ pub fn blocks(to: &Endpoints) -> Vec<Block> {
                  OTEL_SERVICE_NAME=my-service \\\n\
                  OTEL_EXPORTER_OTLP_ENDPOINT={http} \\\n\
                  OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf \\\n\
-                 OTEL_METRICS_EXPORTER=none OTEL_LOGS_EXPORTER=none \\\n\
+                 OTEL_LOGS_EXPORTER=otlp OTEL_METRICS_EXPORTER=none \\\n\
                  NODE_OPTIONS='--require @opentelemetry/auto-instrumentations-node/register' \\\n\
                  node app.js"
             ),
@@ -166,6 +166,19 @@ pub fn blocks(to: &Endpoints) -> Vec<Block> {
             ),
         },
     ];
+    blocks.push(Block {
+        id: "setup-cloudwatch",
+        title: "CloudWatch Logs: WatchTower, boto3, the AWS CLI",
+        about: "Clew answers in CloudWatch's place. Any region does, and any keys unless Clew was started with --keys.",
+        text: format!(
+            "export AWS_ENDPOINT_URL_CLOUDWATCH_LOGS={0}   # boto3 1.28 or later\n\
+             export AWS_ENDPOINT_URL_STS={0}   # WatchTower asks it if log_group_tags are set\n\
+             # an older boto3 reads no variables:\n\
+             # CloudWatchLogHandler(boto3_client=boto3.client(\"logs\", endpoint_url=\"{0}\"))\n\
+             aws logs filter-log-events --log-group-name my-group --endpoint-url {0}",
+            to.http
+        ),
+    });
     if let Some(xray) = &to.xray {
         let daemon = xray.trim_start_matches("http://");
         blocks.push(Block {

@@ -3,6 +3,7 @@
 //!
 //! Source: botocore `data/xray/2016-04-12`, protocol rest-json. Times are seconds since the epoch, both ways.
 
+mod causes;
 mod coarse;
 mod document;
 mod filter;
@@ -17,7 +18,8 @@ mod traces;
 mod view;
 
 use crate::guard::Refusal;
-use crate::ingest::xray::api::{DEFAULT_GROUP_ARN, Failure, answer, body_of, error, posted_to};
+use crate::ingest::xray::account::check_group;
+use crate::ingest::xray::api::{Failure, answer, body_of, error, posted_to};
 use crate::ingest::{Ingest, PATIENCE};
 use axum::body::Body;
 use axum::http::{Method, Request, Response, StatusCode};
@@ -106,12 +108,6 @@ impl Between {
         // Seconds in a double are no more exact than that, and the end takes part.
         Ok(Range { start: nanos(self.start_time), end: nanos(self.end_time).saturating_add(1_000) })
     }
-}
-
-/// Every account has one group; Clew has no others.
-fn check_group(name: Option<&str>, arn: Option<&str>) -> Result<(), Failure> {
-    let given = name.filter(|name| *name != "Default").or(arn.filter(|arn| *arn != DEFAULT_GROUP_ARN));
-    given.map_or(Ok(()), |group| Err(Failure::invalid(format!("There is no group {group}, only Default."))))
 }
 
 /// Of an operation that answers with one page.

@@ -120,7 +120,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// `partial_success.rejected_spans`.
+    /// `partial_success.rejected_spans`, `.rejected_log_records`.
     fn rejected_count(&self) -> i64 {
         self.rejected.values().sum::<u64>().try_into().unwrap_or(i64::MAX)
     }
@@ -187,35 +187,21 @@ async fn take(ingest: &Ingest, request: Readable<'_>, held: Held, patience: Dura
 /// When the body as a whole cannot be read.
 pub fn translate(arrival: &Arrival, signal: Option<Signal>, format: Format, body: &[u8]) -> Result<(Signal, Batch), Malformed> {
     let mut translator = Translator::new(arrival);
-    let signal = match (format, signal) {
-        (Format::Protobuf, signal) => {
-            let signal = signal.unwrap_or_else(|| wire::signal_of(body));
-            match signal {
-                Signal::Traces => wire::traces(body, &mut translator)?,
-                Signal::Logs | Signal::Metrics => translator.not_kept(signal, wire::count(body, signal)?),
-            }
-            signal
-        }
-        (Format::Json, Some(Signal::Traces)) => {
-            json::traces(body, &mut translator)?;
-            Signal::Traces
-        }
-        (Format::Json, signal) => match (json::count(body)?, signal) {
-            ((_, count), Some(signal)) => {
-                translator.not_kept(signal, count);
-                signal
-            }
-            ((Signal::Traces, _), None) => {
-                json::traces(body, &mut translator)?;
-                Signal::Traces
-            }
-            ((signal, count), None) => {
-                translator.not_kept(signal, count);
-                signal
-            }
-        },
+    let signal = match (signal, format) {
+        (Some(signal), _) => signal,
+        (None, Format::Protobuf) => wire::signal_of(body),
+        (None, Format::Json) => json::signal_of(body)?,
     };
-    Ok((signal, translator.finish()))
+    translator.signal = signal;
+    match (signal, format) {
+        (Signal::Traces, Format::Protobuf) => wire::traces(body, &mut translator)?,
+        (Signal::Traces, Format::Json) => json::traces(body, &mut translator)?,
+        (Signal::Logs, Format::Protobuf) => wire::logs(body, &mut translator)?,
+        (Signal::Logs, Format::Json) => json::logs(body, &mut translator)?,
+        (Signal::Metrics, Format::Protobuf) => translator.not_kept(signal, wire::count_points(body)?),
+        (Signal::Metrics, Format::Json) => translator.not_kept(signal, json::count_points(body)?),
+    }
+    Ok((signal, translator.finish(body)))
 }
 
 /// Notes a request of which nothing could be read, for the metrics and, with what is known of its sender, for Sources.

@@ -1,6 +1,11 @@
 //! Secrets are scrubbed before anything is stored. Key names decide (`authorization`, `password`, `api_key`, ...); values
 //! are looked into only where the key says they are a URL or a connection string (user info, query parameters).
+//! Log messages are looked through for names beside values.
 //! The replacement is OpenTelemetry's own: semantic conventions, `url.full`, "SHOULD be redacted ... `REDACTED`".
+
+mod text;
+
+pub use text::clean_message;
 
 use model::attr::Value;
 

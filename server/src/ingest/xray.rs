@@ -5,6 +5,7 @@
 //! `pkg/proxy`), botocore `data/xray/2016-04-12`, and the `awsxrayreceiver` of opentelemetry-collector-contrib for the
 //! OpenTelemetry names.
 
+pub mod account;
 pub mod api;
 pub mod sampling;
 pub mod translate;

@@ -13,13 +13,14 @@ pub mod encode;
 pub mod facet;
 pub mod joins;
 mod keyed;
-mod matcher;
+pub mod matcher;
 pub mod meta;
 pub mod plan;
 mod scan;
 pub mod stats;
 mod summary;
 mod value;
+pub mod word;
 
 pub use bitmap::Bitmap;
 pub use decode::{span_ids, spans, spans_of_trace, summaries, traces};

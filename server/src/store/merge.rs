@@ -6,9 +6,10 @@
 //! chance: it is who ended later, so the same documents make the same span in whatever order and however often they come.
 
 use model::attr::{Attributes, Value};
-use model::span::{Event, Link, Span, UNKNOWN_SERVICE};
+use model::span::{Event, Link, Origin, Span, UNKNOWN_SERVICE};
 use model::time::Nanos;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// An attribute that merged spans have: for each attribute that comes from another than the latest document, when that one ended.
 /// Without it a third document could not tell which of two values is older.
@@ -24,6 +25,10 @@ pub fn merge(a: &Span, b: &Span) -> Span {
         merged.attributes = attributes(later, earlier);
         merged.events = events(later, earlier);
         merged.links = links(later, earlier);
+    }
+    if merged.is_adrift() {
+        // The trace says whose it is.
+        merged.origin = Arc::new(Origin { service: UNKNOWN_SERVICE.to_owned(), ..Origin::default() });
     }
     merged.envelope.seq = a.envelope.seq.max(b.envelope.seq);
     merged.envelope.received_at = a.envelope.received_at.max(b.envelope.received_at);
@@ -43,14 +48,15 @@ pub fn same(a: &Span, b: &Span) -> bool {
 
 /// The greater one has the last word: complete, ended later, knows its service; what is still alike is decided by the content.
 fn precedence(span: &Span) -> (bool, Nanos, bool, String) {
-    (!span.in_progress(), span.end(), span.service() != UNKNOWN_SERVICE, fields(span))
+    (!span.in_progress(), span.end(), !span.is_adrift(), fields(span))
 }
 
 /// All that a span has one of, as text.
 fn fields(span: &Span) -> String {
     let Span { parent_id, trace_state, flags, name, kind, start, duration_ns, status, status_message, dropped, origin, .. } = span;
     format!("{:?}", (parent_id, trace_state, flags, name, kind, start, duration_ns))
-        + &format!("{:?}", (status, status_message, dropped, origin))
+        // Whose a subsegment is that was sent on its own is no document's to say.
+        + &format!("{:?}", (status, status_message, dropped, (!span.is_adrift()).then_some(origin)))
 }
 
 /// The attributes of both. Of two values the one of the later document stays; annotations and metadata are joined.

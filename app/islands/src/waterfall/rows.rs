@@ -385,7 +385,9 @@ impl Slot {
                 }
             }
         }
-        self.duration.set_text_content(Some(&Human(end.saturating_sub(start)).to_string()));
+        let in_progress = page.data.columns.flags.get(n).is_some_and(|flags| flags.in_progress());
+        let duration = (!in_progress).then(|| Human(end.saturating_sub(start)).to_string());
+        self.duration.set_text_content(duration.as_deref());
         let right = left + width;
         if right < 82.0 {
             self.beside(Some(right), 0.0, "w-duration");

@@ -95,7 +95,7 @@ pub fn fold(text: &str) -> String {
 }
 
 /// The tokens of a text: maximal runs of letters, digits and `_` (Unicode letters and digits count).
-pub fn tokens(text: &str) -> impl Iterator<Item = &str> {
+pub fn tokens(text: &str) -> impl Iterator<Item = &str> + Clone {
     text.split(|c: char| !(c == '_' || c.is_alphanumeric())).filter(|token| !token.is_empty())
 }
 

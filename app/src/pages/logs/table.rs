@@ -70,7 +70,7 @@ pub(super) fn table(asked: &Asked, query: &LogQuery, found: &LogTable) -> AnyVie
 }
 
 fn partial(scanned: &Scanned) -> String {
-    let done = if scanned.blocks > 0 { 100 * scanned.blocks_done / scanned.blocks } else { 0 };
+    let done = (100 * scanned.blocks_done).checked_div(scanned.blocks).unwrap_or(0);
     format!("So far {done} % of what may match was looked at: figures are of those lines.")
 }
 

@@ -19,6 +19,8 @@ pub(super) fn head(drawing: &Drawing) -> impl IntoView + use<> {
     let name = root.map(|span| span.name.clone()).filter(|name| !name.is_empty()).unwrap_or_else(|| "(no name)".into());
     let class = drawing.tree.main().and_then(|n| drawing.face(n)).map(|n| drawing.class(n)).unwrap_or_default();
     let started = columns.base.saturating_add(from);
+    // What is in progress has no length yet; the axis has one, as it needs one.
+    let ended = !columns.flags.iter().all(|flags| flags.in_progress());
     let settled = drawing.settled();
     let (last, now) = (drawing.trace.last_received, drawing.now);
     let here = drawing.url.to_string();
@@ -27,7 +29,7 @@ pub(super) fn head(drawing: &Drawing) -> impl IntoView + use<> {
         <header class=format!("t-head {class}")>
             <h1><span class="svc">{service}</span>" "<span class="t-root">{name}</span></h1>
             <div class="t-facts">
-                <span><b>{Human(to.saturating_sub(from)).to_string()}</b></span>
+                {ended.then(|| view! { <span><b>{Human(to.saturating_sub(from)).to_string()}</b></span> })}
                 <span><Moment at=started form=Form::Full/></span>
                 <span id="spans">{plural(columns.len() as u64, "span", "spans")}</span>
                 <span>{plural(columns.services.len() as u64, "service", "services")}</span>

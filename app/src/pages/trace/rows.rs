@@ -209,6 +209,7 @@ fn fold(drawing: &Drawing, n: u32) -> AnyView {
 fn bar(drawing: &Drawing, n: u32) -> impl IntoView + use<> {
     let (start, end) = (drawing.times.start[n as usize], drawing.times.end[n as usize]);
     let window = drawing.window;
+    let ended = !drawing.columns.flags.get(n as usize).is_some_and(|flags| flags.in_progress());
     let placed = window.bar(start, end).map(|(left, width)| {
         let pieces = if drawing.url.view.critical { drawing.critical.of_node(n) } else { &[] };
         let pieces = pieces.iter().filter_map(|piece| window.bar(piece.start, piece.end)).map(|(left, width)| {
@@ -222,7 +223,7 @@ fn bar(drawing: &Drawing, n: u32) -> impl IntoView + use<> {
         view! {
             <i class="w-bar" style=format!("left:{left:.3}%;width:{width:.3}%")></i>
             {pieces.collect_view()}
-            <span class=format!("w-duration{side}") style=style>{Human(end.saturating_sub(start)).to_string()}</span>
+            <span class=format!("w-duration{side}") style=style>{ended.then(|| Human(end.saturating_sub(start)).to_string())}</span>
         }
     });
     let outside = if end < window.from { "‹" } else { "›" };

@@ -119,7 +119,7 @@ fn row(asked: &Asked, found: &TraceRow, scale: &Scale, colours: &Colours) -> Any
             <td class="duration"><span class="time">{Human(summary.duration_ns).to_string()}</span><span class="track"><span style=format!("width:{width:.1}%")></span></span></td>
             <td class="num spans">{spans}</td>
             <td class="num errors">{if failed { view! { <span class="badge error">{count(summary.errors.into())}</span> }.into_any() } else { view! { <span class="muted">"0"</span> }.into_any() }}</td>
-            <td class="services">{services.collect_view()}{others}</td>
+            <td class="services"><div>{services.collect_view()}{others}</div></td>
         </tr>
     }
     .into_any()

@@ -52,6 +52,8 @@ fn of(expr: &Expr) -> Coarse {
             // Both must hold, but a name that is given is the better term. Times of a node are no longer than the trace's.
             service(which).map(some).unwrap_or_else(|| inner.as_deref().map(of).unwrap_or_default())
         }
+        Expr::RootCause(why, ..) if *why != filter::Why::ResponseTime => some(failed()),
+        Expr::RootCause(..) => Coarse::default(),
         Expr::Edge(from, to, _) => service(to).or_else(|| service(from)).map(some).unwrap_or_default(),
     }
 }
@@ -106,7 +108,7 @@ fn number(key: Number, cmp: filter::Cmp, value: f64) -> Coarse {
             let test = Test::Compare(Cmp::GreaterOrEqual, literal);
             Coarse { trace: Some(field(Key::Trace(TraceField::Duration), test)), span: None }
         }
-        (Number::Duration | Number::ResponseTime, _) => Coarse::default(),
+        _ => Coarse::default(),
     }
 }
 
@@ -122,7 +124,7 @@ fn text(key: Text, op: TextOp, value: &str) -> Option<Q> {
         Text::AvailabilityZone => attribute("cloud.availability_zone", test),
         Text::InstanceId => attribute("host.id", test),
         Text::ResourceArn => attribute("cloud.resource_id", test),
-        Text::Name => return None,
+        Text::Name | Text::Type | Text::Message => return None,
     })
 }
 

@@ -27,6 +27,8 @@ pub enum Expr {
     Service(Selector, Option<Box<Expr>>),
     /// `edge("from", "to") { ... }`: a call from one to the other, of which the expression holds.
     Edge(Selector, Selector, Option<Box<Expr>>),
+    /// `rootcause.fault.service { ... }`: a root cause has a part of which the expression holds.
+    RootCause(Why, Part, Option<Box<Expr>>),
 }
 
 /// What is true or false. Of a trace, `ok`, `error`, `fault` and `throttle` look at its root alone.
@@ -40,6 +42,10 @@ pub enum Flag {
     Inferred,
     /// Only of a node: it is the trace's entry.
     Root,
+    /// Only of a part of a root cause.
+    First,
+    Last,
+    Remote,
 }
 
 /// What is a number; times are in seconds.
@@ -50,6 +56,10 @@ pub enum Number {
     /// Of the whole trace.
     Duration,
     HttpStatus,
+    /// Only of a part of a root cause: its place, from 0.
+    Index,
+    /// The same: its share of the response time, 0 to 1.
+    Coverage,
 }
 
 /// What is a text.
@@ -60,11 +70,32 @@ pub enum Text {
     HttpUserAgent,
     HttpClientIp,
     User,
-    /// Only of a node: its name.
+    /// Only of a node or of a part of a root cause: its name.
     Name,
+    /// Only of a part of a root cause: the type of a service or an exception.
+    Type,
+    /// The same: what an exception says.
+    Message,
     AvailabilityZone,
     InstanceId,
     ResourceArn,
+}
+
+/// What a root cause is the cause of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    Fault,
+    Error,
+    ResponseTime,
+}
+
+/// What a root cause is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Service,
+    /// A segment or subsegment.
+    Entity,
+    Exception,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Whether a filter expression holds, tested on a whole trace.
 
+use super::causes::{Facts, causes};
 use super::filter::{Cmp, Expr, Flag, Number, Selector, Test, Text, TextOp};
 use super::record::{self, Http, ServiceId};
 use super::view::{Node, View, What, response_time};
@@ -34,6 +35,8 @@ enum Subject<'a, 'b> {
     Node(&'b Node<'a>),
     /// A call that led to a node, as its caller saw it.
     Call(&'b Node<'a>, &'a Span),
+    /// A part of a root cause.
+    Part(&'b Facts),
 }
 
 fn holds(expr: &Expr, view: &View<'_>, subject: Subject<'_, '_>) -> bool {
@@ -51,6 +54,10 @@ fn holds(expr: &Expr, view: &View<'_>, subject: Subject<'_, '_>) -> bool {
             values.any(|(_, value)| test.as_ref().is_none_or(|test| annotation_holds(test, value)))
         }
         Expr::Service(which, inner) => view.nodes.iter().any(|node| is_node(which, inner.as_deref(), view, node)),
+        Expr::RootCause(why, part, inner) => causes(view, *why)
+            .iter()
+            .flat_map(|cause| cause.parts(view, *part))
+            .any(|facts| inner.as_deref().is_none_or(|inner| holds(inner, view, Subject::Part(&facts)))),
         Expr::Edge(from, to, inner) => view.nodes.iter().any(|node| is_edge((from, to), inner.as_deref(), view, node)),
     }
 }
@@ -67,6 +74,7 @@ fn span<'a>(view: &View<'a>, subject: Subject<'a, '_>) -> Option<&'a Span> {
         Subject::Trace => view.root().map(|root| root.span),
         Subject::Node(node) => Some(node.span),
         Subject::Call(_, call) => Some(call),
+        Subject::Part(_) => None,
     }
 }
 
@@ -76,7 +84,12 @@ fn spans<'a>(view: &View<'a>, subject: Subject<'a, '_>) -> Vec<&'a Span> {
         Subject::Trace => view.trace.spans.iter().collect(),
         Subject::Node(node) => node.records.iter().map(|at| &view.trace.spans[*at]).collect(),
         Subject::Call(_, call) => vec![call],
+        Subject::Part(_) => Vec::new(),
     }
+}
+
+fn part<'b>(subject: Subject<'_, 'b>) -> Option<&'b Facts> {
+    if let Subject::Part(part) = subject { Some(part) } else { None }
 }
 
 fn flag_holds<'a>(flag: Flag, view: &View<'a>, subject: Subject<'a, '_>) -> bool {
@@ -93,16 +106,23 @@ fn flag_holds<'a>(flag: Flag, view: &View<'a>, subject: Subject<'a, '_>) -> bool
         Flag::Inferred => match subject {
             Subject::Trace => view.nodes.iter().any(|node| node.what == What::Inferred),
             Subject::Node(node) | Subject::Call(node, _) => node.what == What::Inferred,
+            Subject::Part(part) => part.inferred,
         },
+        Flag::First => part(subject).is_some_and(|part| part.index == 0),
+        Flag::Last => part(subject).is_some_and(|part| part.index + 1 == part.count),
+        Flag::Remote => part(subject).is_some_and(|part| part.remote),
         Flag::Root => match subject {
             Subject::Trace => view.root.is_some(),
             Subject::Node(node) | Subject::Call(node, _) => view.root().is_some_and(|root| std::ptr::eq(root, node)),
+            Subject::Part(_) => false,
         },
     }
 }
 
 fn number<'a>(key: Number, view: &View<'a>, subject: Subject<'a, '_>) -> Option<f64> {
     match (key, subject) {
+        (Number::Index, _) => part(subject).map(|part| part.index as f64),
+        (Number::Coverage, _) => part(subject)?.coverage,
         (Number::Duration, Subject::Trace) => Some(view.duration()),
         (Number::Duration | Number::ResponseTime, _) => response_time(span(view, subject)?),
         (Number::HttpStatus, _) => http(view, subject)?.status.map(|status| status as f64),
@@ -131,7 +151,10 @@ fn texts<'a>(key: Text, view: &View<'a>, subject: Subject<'a, '_>) -> Vec<String
         Text::Name => match subject {
             Subject::Trace => Vec::new(),
             Subject::Node(node) | Subject::Call(node, _) => vec![node.id.name.clone()],
+            Subject::Part(part) => vec![part.name.clone()],
         },
+        Text::Type => part(subject).and_then(|part| part.kind.clone()).into_iter().collect(),
+        Text::Message => part(subject).and_then(|part| part.message.clone()).into_iter().collect(),
         Text::AvailabilityZone => of_resources("cloud.availability_zone"),
         Text::InstanceId => of_resources("host.id"),
         Text::ResourceArn => of_resources("cloud.resource_id"),

@@ -1,5 +1,7 @@
 //! One trace as `GetTraceSummaries` shows it (botocore's `TraceSummary`).
 
+use super::causes::causes;
+use super::filter::Why;
 use super::record::{self, ServiceId, without_nulls};
 use super::view::{View, What, seconds};
 use model::attr::{Value as Attribute, get_str};
@@ -24,6 +26,7 @@ pub fn summary(view: &View<'_>) -> Value {
         let values: BTreeSet<&str> = view.trace.spans.iter().filter_map(|span| get_str(&span.origin.resource, name)).collect();
         Value::Array(values.into_iter().map(|value| json!({field: value})).collect())
     };
+    let causes = |why| causes(view, why).iter().map(|cause| cause.json(view)).collect::<Vec<_>>();
     let whole = &view.trace;
     without_nulls(json!({
         "Id": whole.trace_id.xray(),
@@ -39,6 +42,9 @@ pub fn summary(view: &View<'_>) -> Value {
         "Users": users(view),
         "ServiceIds": services.iter().map(|id| id.json()).collect::<Vec<_>>(),
         "EntryPoint": root.map(|root| root.id.json()),
+        "FaultRootCauses": causes(Why::Fault),
+        "ErrorRootCauses": causes(Why::Error),
+        "ResponseTimeRootCauses": causes(Why::ResponseTime),
         "ResourceARNs": listed("ARN", "cloud.resource_id"),
         "InstanceIds": listed("Id", "host.id"),
         "AvailabilityZones": listed("Name", "cloud.availability_zone"),

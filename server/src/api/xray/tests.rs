@@ -187,6 +187,7 @@ fn what_filters_find() {
         &[json!({"id": "00000000000000b1", "name": "api", "error": true, "throttle": true, "user": "bob",
         "http": {"request": {"method": "GET", "url": "http://api/v2/x", "client_ip": "1.2.3.4", "user_agent": "curl/8"}, "response": {"status": 429}},
         "aws": {"ec2": {"instance_id": "i-1", "availability_zone": "us-west-2c"}}, "origin": "AWS::EC2::Instance", "resource_arn": "arn:x",
+        "cause": {"exceptions": [{"id": "00000000000000e1", "type": "Throttled", "message": "slow down"}]},
         "annotations": {"gameid": "817DL6VO", "age": 30, "beta": false}, "metadata": {"default": {"hidden": 1}}})],
         0,
     );
@@ -237,6 +238,15 @@ fn what_filters_find() {
         (r#"annotation.vip AND service("back")"#, "shop"),
         (r#"service("back") { annotation.vip }"#, ""),
         (r#"group.name != "Default""#, ""),
+        ("rootcause.error.service", "failed"),
+        ("rootcause.fault.service { name = \"back\" last }", "shop"),
+        ("rootcause.fault.service { name = \"back\" AND (first OR index = 0) }", ""),
+        ("rootcause.fault.entity { remote name = \"POST\" }", "shop"),
+        ("rootcause.fault.exception", ""),
+        ("rootcause.error.exception { type = \"Throttled\" message CONTAINS \"slow\" }", "failed"),
+        ("rootcause.responsetime.entity { name = \"POST /order\" coverage > 0.9 coverage < 0.95 }", "shop"),
+        ("rootcause.responsetime.service { inferred last }", "shop"),
+        ("rootcause.responsetime.service { type = \"AWS::EC2::Instance\" }", "failed"),
     ] {
         let expr = parse(filter).unwrap().unwrap();
         let hits: Vec<&str> = traces.iter().filter(|(_, view)| matching::matches(&expr, view)).map(|(name, _)| *name).collect();
@@ -277,6 +287,16 @@ fn summaries_say_what_the_trace_says() {
     assert_eq!(said["Annotations"]["cart.items"][0]["AnnotationValue"], json!({"NumberValue": 3.0}));
     assert_eq!(said["EntryPoint"], json!({"Name": "front", "Names": ["front"]}));
     assert_eq!(said["ServiceIds"].as_array().unwrap().len(), 4);
+    let cause = |service: &str, entity: &str, remote: bool| {
+        let path = json!([{"Name": entity, "Remote": remote, "Exceptions": []}]);
+        json!({"Name": service, "Names": [service], "Inferred": false, "EntityPath": path})
+    };
+    // The back end failed; the front end's client did not see it.
+    let services = json!([cause("front", "POST", true), cause("back", "POST /order", false)]);
+    assert_eq!(said["FaultRootCauses"], json!([{"Services": services, "ClientImpacting": false}]));
+    assert_eq!(said["ErrorRootCauses"], json!([]));
+    let slow = &said["ResponseTimeRootCauses"][0]["Services"];
+    assert_eq!((&slow[2]["Name"], &slow[2]["Inferred"], slow.as_array().unwrap().len()), (&json!("orders@pg"), &json!(true), 3));
 }
 
 #[test]

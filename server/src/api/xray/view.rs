@@ -9,6 +9,8 @@ use model::trace::Trace;
 pub struct View<'a> {
     pub trace: &'a Trace,
     pub records: Vec<Record>,
+    /// For each record the one it hangs under, of whichever node.
+    pub parents: Vec<Option<usize>>,
     /// Indices of all records, enclosing ones first.
     pub order: Vec<usize>,
     pub nodes: Vec<Node<'a>>,
@@ -70,7 +72,8 @@ pub fn seconds(nanos: i64) -> f64 {
 impl<'a> View<'a> {
     pub fn of(trace: &'a Trace) -> View<'a> {
         let segments = Segments::of(&trace.spans);
-        let mut view = View { trace, records: Vec::new(), order: segments.order.clone(), nodes: Vec::new(), root: None };
+        let (order, parents) = (segments.order.clone(), segments.parents.clone());
+        let mut view = View { trace, records: Vec::new(), parents, order, nodes: Vec::new(), root: None };
         view.records(&segments);
         view.inferred(&segments);
         let segments = view.nodes.iter().enumerate().filter(|(_, node)| node.what == What::Segment);

@@ -70,10 +70,10 @@ impl<'a> Fields<'a> {
     fn found(&mut self, key: Key, raw: &'a str, depth: u8) {
         match key {
             Key::Trace(rank) => {
-                if self.trace.is_none() || rank < self.rank {
-                    if let Some(link) = trace_value(raw, rank == DATADOG) {
-                        (self.trace, self.rank) = (Some(link), rank);
-                    }
+                if (self.trace.is_none() || rank < self.rank)
+                    && let Some(link) = trace_value(raw, rank == DATADOG)
+                {
+                    (self.trace, self.rank) = (Some(link), rank);
                 }
             }
             Key::Span => self.span = self.span.or_else(|| raw.parse().ok()),

@@ -55,10 +55,12 @@ fn of_letter(letter: u8) -> Option<Level> {
 fn in_words(head: &str) -> Option<Level> {
     let (mut sentence, mut after_time, mut after_bar, mut only_numbers) = (0, false, false, true);
     for (nth, (token, bar)) in (Tokens { text: head, at: 0 }).take(WORDS).enumerate() {
-        let core = token.trim_matches(|c: char| c.is_ascii_punctuation());
+        let punctuation = |c: char| c.is_ascii_punctuation();
+        let start = token.len() - token.trim_start_matches(punctuation).len();
+        let core = token[start..].trim_end_matches(punctuation);
         let letters = core.bytes().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(core.len());
         let (word, rest) = core.split_at(letters);
-        let next = token.as_bytes().get(word.as_ptr() as usize - token.as_ptr() as usize + word.len());
+        let next = token.as_bytes().get(start + letters);
         if core.contains('=') {
             if let Some(level) = assigned(core) {
                 return Some(level);

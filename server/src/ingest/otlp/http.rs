@@ -11,7 +11,7 @@ use axum::http::header::{
     RETRY_AFTER, VARY,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
+use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsPartialSuccess, ExportLogsServiceResponse};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTracePartialSuccess, ExportTraceServiceResponse};
 use prost::Message as _;
@@ -83,8 +83,13 @@ fn success(outcome: &Outcome, format: Format) -> Response<Body> {
         Format::Protobuf => response_message(outcome),
         Format::Json if outcome.rejected.is_empty() => b"{}".to_vec(),
         Format::Json => {
-            // Only spans can be rejected so far. protobuf's JSON has int64 as text.
-            let partial = serde_json::json!({"rejectedSpans": outcome.rejected_count().to_string(), "errorMessage": outcome.message()});
+            let rejected = match outcome.signal {
+                Signal::Traces => "rejectedSpans",
+                Signal::Logs => "rejectedLogRecords",
+                Signal::Metrics => "rejectedDataPoints",
+            };
+            // protobuf's JSON has int64 as text.
+            let partial = serde_json::json!({rejected: outcome.rejected_count().to_string(), "errorMessage": outcome.message()});
             serde_json::json!({"partialSuccess": partial}).to_string().into_bytes()
         }
     };
@@ -99,7 +104,11 @@ pub fn response_message(outcome: &Outcome) -> Vec<u8> {
                 .then(|| ExportTracePartialSuccess { rejected_spans: outcome.rejected_count(), error_message: outcome.message() });
             ExportTraceServiceResponse { partial_success }.encode_to_vec()
         }
-        Signal::Logs => ExportLogsServiceResponse { partial_success: None }.encode_to_vec(),
+        Signal::Logs => {
+            let partial_success = (!outcome.rejected.is_empty())
+                .then(|| ExportLogsPartialSuccess { rejected_log_records: outcome.rejected_count(), error_message: outcome.message() });
+            ExportLogsServiceResponse { partial_success }.encode_to_vec()
+        }
         Signal::Metrics => ExportMetricsServiceResponse { partial_success: None }.encode_to_vec(),
     }
 }

@@ -2,7 +2,7 @@
 //! `snake_case` beside `camelCase`, null for absent, unknown fields ignored. What senders really do: Node writes int64 as
 //! numbers, Python as texts, browsers write times beyond 2^53 as bare numbers.
 //!
-//! Nothing inside a span fails the request: what has the wrong shape makes that span `malformed`.
+//! Nothing inside a record fails the request: what has the wrong shape makes that record `malformed`.
 
 use super::translate::{Draft, RawId, Translator};
 use super::wire::Malformed;
@@ -13,10 +13,12 @@ use serde::Deserialize;
 use value::AnyValue;
 
 mod count;
+mod logs;
 mod scalar;
 mod value;
 
-pub use count::count;
+pub use count::{count_points, signal_of};
+pub use logs::logs;
 
 /// `ExportTraceServiceRequest` in JSON into the translator.
 pub fn traces(body: &[u8], to: &mut Translator<'_>) -> Result<(), Malformed> {

@@ -1,6 +1,8 @@
 //! From what a reader (`wire` or `json`) found to a [`Batch`]: ids checked, secrets scrubbed, weights and self-calls
 //! recognised. Pure, and never fails as a whole.
 
+mod records;
+
 use super::weight::weight;
 use super::wire::Malformed;
 use crate::ingest::attrs::Attrs;
@@ -11,8 +13,10 @@ use model::span::{Dropped, Envelope, Event, Kind, Link, Origin, Span, Status};
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// Spans in one request; 64 MiB hold no more real ones. Bounds what a request of empty messages can make us allocate.
-const MAX_SPANS: usize = 1_000_000;
+pub use records::Record;
+
+/// Records in one request; 64 MiB hold no more real ones. Bounds what a request of empty messages can make us allocate.
+const MAX_RECORDS: usize = 1_000_000;
 /// Attributes, list items, events and links in one request, for the same reason.
 const MAX_VALUES: u32 = 4_000_000;
 /// Rejected records of one request that keep a sample.
@@ -89,7 +93,13 @@ pub struct Translator<'a> {
     resource: Attributes,
     service: String,
     origin: Arc<Origin>,
-    /// Attributes of the span before: its neighbour has about as many.
+    /// The same for log records, once there is one.
+    line_origin: Option<Arc<model::log::Origin>>,
+    /// A log record had a time.
+    timed: bool,
+    /// What the records are.
+    pub signal: Signal,
+    /// Attributes of the record before: its neighbour has about as many.
     usual_attributes: usize,
 }
 
@@ -102,15 +112,21 @@ impl<'a> Translator<'a> {
             resource: Attributes::new(),
             service: String::new(),
             origin: Arc::default(),
+            line_origin: None,
+            timed: false,
+            signal: Signal::Traces,
             usual_attributes: 8,
         }
     }
 
-    pub fn finish(self) -> Batch {
-        self.batch
+    /// The batch of this body.
+    pub fn finish(self, body: &[u8]) -> Batch {
+        // Without times the same words may well be said twice.
+        let identity = self.timed.then(|| xxhash_rust::xxh3::xxh3_128(body));
+        Batch { identity, ..self.batch }
     }
 
-    /// The resource of the spans to come.
+    /// The resource of the records to come.
     pub fn resource(&mut self, attributes: Attrs) {
         self.resource = attributes.finish();
         self.service = match attr::get(&self.resource, "service.name") {
@@ -124,7 +140,7 @@ impl<'a> Translator<'a> {
         self.scope(String::new(), String::new(), Attrs::default());
     }
 
-    /// The instrumentation scope of the spans to come.
+    /// The instrumentation scope of the records to come.
     pub fn scope(&mut self, scope_name: String, scope_version: String, attributes: Attrs) {
         self.origin = Arc::new(Origin {
             service: self.service.clone(),
@@ -133,9 +149,10 @@ impl<'a> Translator<'a> {
             scope_version,
             scope_attributes: attributes.finish(),
         });
+        self.line_origin = None;
     }
 
-    /// Empty attributes for the next span.
+    /// Empty attributes for the next record.
     pub fn attrs(&self) -> Attrs {
         Attrs::with_capacity(self.usual_attributes)
     }
@@ -187,10 +204,11 @@ impl<'a> Translator<'a> {
         Ok(())
     }
 
-    /// A span that could not be read; `bytes` is its length if that is known.
+    /// A record that could not be read; `bytes` is its length if that is known.
     pub fn unreadable(&mut self, reason: &'static str, bytes: usize) -> Result<(), Malformed> {
         self.counted()?;
-        self.reject(reason, |origin| format!("a span of {} in {bytes} bytes", origin.service));
+        let what = if self.signal == Signal::Logs { "log record" } else { "span" };
+        self.reject(reason, |origin| format!("a {what} of {} in {bytes} bytes", origin.service));
         Ok(())
     }
 
@@ -202,17 +220,17 @@ impl<'a> Translator<'a> {
     }
 
     fn counted(&self) -> Result<(), Malformed> {
-        if self.batch.spans.len() + self.batch.rejected.len() < MAX_SPANS {
+        if self.batch.spans.len() + self.batch.logs.len() + self.batch.rejected.len() < MAX_RECORDS {
             Ok(())
         } else {
-            Err(Malformed("too many spans in one request"))
+            Err(Malformed("too many records in one request"))
         }
     }
 
     fn reject(&mut self, reason: &'static str, sample: impl FnOnce(&Origin) -> String) {
         let mut sample = if self.batch.rejected.len() < MAX_SAMPLES { sample(&self.origin) } else { String::new() };
         sample.truncate(sample.floor_char_boundary(SAMPLE_BYTES));
-        self.batch.rejected.push(Rejected { signal: Signal::Traces, reason, sample });
+        self.batch.rejected.push(Rejected { signal: self.signal, reason, sample });
     }
 }
 

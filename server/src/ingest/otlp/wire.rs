@@ -1,8 +1,12 @@
-//! OTLP's protobuf, read straight into spans: no intermediate messages, ids without allocations, and a broken span costs
-//! no other. Field numbers: opentelemetry-proto 1.9, `trace/v1/trace.proto`, `common/v1/common.proto`.
+//! OTLP's protobuf, read straight into spans and lines: no intermediate messages, ids without allocations, and a broken record
+//! costs no other. Field numbers: opentelemetry-proto 1.9, `trace/v1/trace.proto`, `logs/v1/logs.proto`, `common/v1/common.proto`.
 //!
-//! Broken framing down to the scope means the request is unreadable ([`Malformed`]); a span whose inside is broken is
+//! Broken framing down to the scope means the request is unreadable ([`Malformed`]); a record whose inside is broken is
 //! rejected alone. Unknown fields are skipped; text that is not UTF-8 is read with replacement characters.
+
+mod logs;
+
+pub use logs::logs;
 
 use super::translate::{Draft, RawId, Room, Translator};
 use crate::ingest::Signal;
@@ -19,15 +23,39 @@ const MAX_DEPTH: u32 = 48;
 
 /// `ExportTraceServiceRequest` into the translator.
 pub fn traces(body: &[u8], to: &mut Translator<'_>) -> Result<(), Malformed> {
+    records::<Draft<'_>>(body, to)
+}
+
+/// A record of a signal.
+trait FromWire<'a>: Sized {
+    /// Fails for what is wrong with this one record.
+    fn read(bytes: &'a [u8], to: &mut Translator<'_>) -> Result<Self, Malformed>;
+
+    /// Fails when nothing more fits into the request.
+    fn give(self, to: &mut Translator<'_>) -> Result<(), Malformed>;
+}
+
+impl<'a> FromWire<'a> for Draft<'a> {
+    fn read(bytes: &'a [u8], to: &mut Translator<'_>) -> Result<Self, Malformed> {
+        span(bytes, to)
+    }
+
+    fn give(self, to: &mut Translator<'_>) -> Result<(), Malformed> {
+        to.span(self)
+    }
+}
+
+/// The requests of all signals are alike down to the record: resources with scopes with records.
+fn records<'a, R: FromWire<'a>>(body: &'a [u8], to: &mut Translator<'_>) -> Result<(), Malformed> {
     for field in Fields(body) {
-        if let (1, Field::Bytes(resource_spans)) = field? {
-            self::resource_spans(resource_spans, to)?;
+        if let (1, Field::Bytes(of_resource)) = field? {
+            self::of_resource::<R>(of_resource, to)?;
         }
     }
     Ok(())
 }
 
-fn resource_spans(bytes: &[u8], to: &mut Translator<'_>) -> Result<(), Malformed> {
+fn of_resource<'a, R: FromWire<'a>>(bytes: &'a [u8], to: &mut Translator<'_>) -> Result<(), Malformed> {
     // Protobuf allows any order: the resource first, then what it holds for.
     let mut resource = Attrs::default();
     for field in Fields(bytes) {
@@ -42,13 +70,13 @@ fn resource_spans(bytes: &[u8], to: &mut Translator<'_>) -> Result<(), Malformed
     to.resource(resource);
     for field in Fields(bytes) {
         if let (2, Field::Bytes(message)) = field? {
-            scope_spans(message, to)?;
+            of_scope::<R>(message, to)?;
         }
     }
     Ok(())
 }
 
-fn scope_spans(bytes: &[u8], to: &mut Translator<'_>) -> Result<(), Malformed> {
+fn of_scope<'a, R: FromWire<'a>>(bytes: &'a [u8], to: &mut Translator<'_>) -> Result<(), Malformed> {
     let (mut name, mut version, mut attributes) = (String::new(), String::new(), Attrs::default());
     for field in Fields(bytes) {
         if let (1, Field::Bytes(message)) = field? {
@@ -65,8 +93,8 @@ fn scope_spans(bytes: &[u8], to: &mut Translator<'_>) -> Result<(), Malformed> {
     to.scope(name, version, attributes);
     for field in Fields(bytes) {
         if let (2, Field::Bytes(message)) = field? {
-            match span(message, to) {
-                Ok(draft) => to.span(draft)?,
+            match R::read(message, to) {
+                Ok(record) => record.give(to)?,
                 Err(Malformed(why)) => to.unreadable(why, message.len())?,
             }
         }
@@ -194,20 +222,20 @@ fn any_value(bytes: &[u8], depth: u32, room: &mut Room) -> Result<Value, Malform
     Ok(value)
 }
 
-/// How many log records or data points a request of that signal holds. Metrics count as the SDKs do: data points.
-pub fn count(body: &[u8], signal: Signal) -> Result<u64, Malformed> {
-    let mut records = 0;
+/// How many data points a request of metrics holds, as the SDKs count.
+pub fn count_points(body: &[u8]) -> Result<u64, Malformed> {
+    let mut points = 0;
     for resource in Fields(body) {
         let (1, Field::Bytes(resource)) = resource? else { continue };
         for scope in Fields(resource) {
             let (2, Field::Bytes(scope)) = scope? else { continue };
-            for record in Fields(scope) {
-                let (2, Field::Bytes(record)) = record? else { continue };
-                records += if signal == Signal::Metrics { data_points(record)? } else { 1 };
+            for metric in Fields(scope) {
+                let (2, Field::Bytes(metric)) = metric? else { continue };
+                points += data_points(metric)?;
             }
         }
     }
-    Ok(records)
+    Ok(points)
 }
 
 /// `Metric`: gauge 5, sum 7, histogram 9, exponential histogram 10, summary 11; each has its points in field 1.

@@ -2,6 +2,7 @@
 //! Answers and errors are AWS's (botocore `data/xray/2016-04-12`, protocol rest-json).
 
 use super::API;
+use super::account;
 use super::sampling::Report;
 use super::translate::{Translator, Unprocessed};
 use crate::auth::Unsigned;
@@ -29,19 +30,30 @@ pub enum Operation {
     GetSamplingRules,
     GetSamplingTargets,
     GetSamplingStatisticSummaries,
-    GetEncryptionConfig,
-    GetGroups,
+    Account(account::Operation),
 }
 
 /// Where each is posted.
-const PATHS: [(&str, Operation); 7] = [
+const PATHS: [(&str, Operation); 19] = [
     ("TraceSegments", Operation::PutTraceSegments),
     ("TelemetryRecords", Operation::PutTelemetryRecords),
     ("GetSamplingRules", Operation::GetSamplingRules),
     ("SamplingTargets", Operation::GetSamplingTargets),
     ("SamplingStatisticSummaries", Operation::GetSamplingStatisticSummaries),
-    ("EncryptionConfig", Operation::GetEncryptionConfig),
-    ("Groups", Operation::GetGroups),
+    ("EncryptionConfig", Operation::Account(account::Operation::GetEncryptionConfig)),
+    ("Groups", Operation::Account(account::Operation::GetGroups)),
+    ("GetGroup", Operation::Account(account::Operation::GetGroup)),
+    ("CreateGroup", Operation::Account(account::Operation::ChangeGroup)),
+    ("UpdateGroup", Operation::Account(account::Operation::ChangeGroup)),
+    ("DeleteGroup", Operation::Account(account::Operation::ChangeGroup)),
+    ("InsightSummaries", Operation::Account(account::Operation::GetInsightSummaries)),
+    ("Insight", Operation::Account(account::Operation::GetInsight)),
+    ("InsightEvents", Operation::Account(account::Operation::GetInsight)),
+    ("InsightImpactGraph", Operation::Account(account::Operation::GetInsight)),
+    ("GetIndexingRules", Operation::Account(account::Operation::GetIndexingRules)),
+    ("GetTraceSegmentDestination", Operation::Account(account::Operation::GetTraceSegmentDestination)),
+    ("ListResourcePolicies", Operation::Account(account::Operation::ListResourcePolicies)),
+    ("ListTagsForResource", Operation::Account(account::Operation::ListTagsForResource)),
 ];
 
 /// The operation a request asks for. The last part of its path says so (an endpoint may have a path of its own), letter by
@@ -61,9 +73,6 @@ pub fn posted_to<O: Copy>(paths: &[(&str, O)], method: &Method, path: &str) -> O
 pub fn is_signed(headers: &HeaderMap) -> bool {
     Signature::read(headers).is_some_and(|signature| signature.service() == "xray")
 }
-
-/// The one group that every account has.
-pub const DEFAULT_GROUP_ARN: &str = "arn:aws:xray:us-east-1:000000000000:group/Default";
 
 /// Why a request failed, as AWS has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,7 +139,10 @@ pub async fn call(ingest: &Ingest, operation: Operation, request: Request<Body>)
     match perform(ingest, operation, &parts, body).await {
         Ok(value) => answer(StatusCode::OK, &value),
         Err(failure) => {
-            note(ingest, &failure, operation, &parts.headers).await;
+            // Of the others nothing is missing on Sources.
+            if !matches!(operation, Operation::Account(_)) {
+                note(ingest, &failure, operation, &parts.headers).await;
+            }
             error(&failure)
         }
     }
@@ -172,12 +184,7 @@ async fn perform(ingest: &Ingest, operation: Operation, parts: &Parts, body: Bod
             Ok(ingest.sampling.get_targets(targets.sampling_statistics_documents, now()))
         }
         Operation::GetSamplingStatisticSummaries => Ok(ingest.sampling.get_statistics()),
-        Operation::GetEncryptionConfig => Ok(json!({"EncryptionConfig": {"Status": "ACTIVE", "Type": "NONE"}})),
-        Operation::GetGroups => Ok(json!({"Groups": [{
-            "GroupName": "Default",
-            "GroupARN": DEFAULT_GROUP_ARN,
-            "InsightsConfiguration": {"InsightsEnabled": false, "NotificationsEnabled": false},
-        }], "NextToken": null})),
+        Operation::Account(operation) => account::answer(operation, &held.bytes),
     }
 }
 
@@ -278,11 +285,14 @@ pub fn answer(status: StatusCode, value: &Value) -> Response<Body> {
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let [a, b, c, d, e] = [8, 4, 4, 4, 12].map(|digits| format!("{:0digits$x}", rand::random::<u64>() & ((1 << (4 * digits)) - 1)));
-    if let Ok(id) = HeaderValue::from_str(&format!("{a}-{b}-{c}-{d}-{e}")) {
-        headers.insert("x-amzn-requestid", id);
-    }
+    headers.insert("x-amzn-requestid", request_id());
     response
+}
+
+/// A new id, as every answer of AWS has one: a UUID.
+pub fn request_id() -> HeaderValue {
+    let [a, b, c, d, e] = [8, 4, 4, 4, 12].map(|digits| format!("{:0digits$x}", rand::random::<u64>() & ((1 << (4 * digits)) - 1)));
+    HeaderValue::from_str(&format!("{a}-{b}-{c}-{d}-{e}")).unwrap_or(HeaderValue::from_static("0"))
 }
 
 #[cfg(test)]

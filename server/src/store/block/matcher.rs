@@ -2,12 +2,12 @@
 
 use model::attr::Value;
 use model::port::Problem;
-use model::query::ast::{Cmp, Literal, Test, Word, fold, tokens};
+use model::query::ast::{Cmp, Literal, Test};
 use regex::{Regex, RegexBuilder};
 use std::fmt::Write;
 
 /// Most bytes a compiled regex may take: `a{9999}{9999}` is refused, not compiled.
-const REGEX_BYTES: usize = 1 << 20;
+pub const REGEX_BYTES: usize = 1 << 20;
 
 /// A [`Test`] with its regex compiled.
 pub enum Matcher {
@@ -117,62 +117,9 @@ pub fn wildcard(parts: &[String], text: &str) -> bool {
     text.ends_with(last.as_str())
 }
 
-/// A word with its tokens folded once.
-pub struct WordMatcher {
-    word: Word,
-    tokens: Vec<String>,
-}
-
-impl WordMatcher {
-    pub fn new(word: &Word) -> WordMatcher {
-        WordMatcher { word: word.clone(), tokens: tokens(&word.text).map(fold).collect() }
-    }
-
-    /// As [`Word::found_in`], without allocating where text and word are ASCII.
-    pub fn found_in(&self, text: &str) -> bool {
-        let (Some(first), Some(last)) = (self.tokens.first(), self.tokens.len().checked_sub(1)) else { return false };
-        if text.len() < first.len() {
-            return false;
-        }
-        if !text.is_ascii() || self.tokens.iter().any(|token| !token.is_ascii()) {
-            return self.word.found_in(text);
-        }
-        let word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-        let mut there = text.as_bytes().split(|byte| !word(byte)).filter(|token| !token.is_empty());
-        let fits = |token: &[u8], n: usize| {
-            let wanted = self.tokens[n].as_bytes();
-            match (self.word.open_start && n == 0, self.word.open_end && n == last) {
-                (false, false) => token.eq_ignore_ascii_case(wanted),
-                (false, true) => token.len() >= wanted.len() && token[..wanted.len()].eq_ignore_ascii_case(wanted),
-                (true, false) => token.len() >= wanted.len() && token[token.len() - wanted.len()..].eq_ignore_ascii_case(wanted),
-                (true, true) => token.windows(wanted.len()).any(|window| window.eq_ignore_ascii_case(wanted)),
-            }
-        };
-        loop {
-            let mut ahead = there.clone();
-            if (0..=last).all(|n| ahead.next().is_some_and(|token| fits(token, n))) {
-                return true;
-            }
-            if there.next().is_none() {
-                return false;
-            }
-        }
-    }
-
-    /// Tokens that a text must have whole for the word to be in it.
-    pub fn whole_tokens(&self) -> impl Iterator<Item = &str> {
-        let last = self.tokens.len().saturating_sub(1);
-        self.tokens.iter().enumerate().filter_map(move |(n, token)| {
-            let open = self.word.open_start && n == 0 || self.word.open_end && n == last;
-            (!open).then_some(token.as_str())
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     #[test]
     fn wildcards() {
@@ -187,14 +134,6 @@ mod tests {
             ("*", "", true),
         ] {
             assert_eq!(wildcard(&parts(pattern), text), fits, "{pattern} {text}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn words_are_found_as_the_language_says(text in "[aAb_ -]{0,8}", word in "[aAb -]{0,4}", open_start: bool, open_end: bool) {
-            let word = Word { text: word, open_start, open_end, quoted: false };
-            prop_assert_eq!(WordMatcher::new(&word).found_in(&text), word.found_in(&text));
         }
     }
 }

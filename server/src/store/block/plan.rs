@@ -2,8 +2,9 @@
 
 use super::bloom;
 use super::decode;
-use super::matcher::{Matcher, WordMatcher};
+use super::matcher::Matcher;
 use super::scan::Scan;
+use super::word::WordMatcher;
 use super::{Bitmap, Columns, Corrupt, Meta, bytes, number};
 use model::id::{SpanId, TraceId};
 use model::port::Problem;

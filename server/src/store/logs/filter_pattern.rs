@@ -84,14 +84,14 @@ impl TermsMatcher {
 }
 
 enum TermMatcher {
-    Text(Finder<'static>),
+    Text(Box<Finder<'static>>),
     Regex(Regex),
 }
 
 impl TermMatcher {
     fn new(term: &Term) -> Result<TermMatcher, String> {
         Ok(match term {
-            Term::Text(text) => TermMatcher::Text(Finder::new(text).into_owned()),
+            Term::Text(text) => TermMatcher::Text(Box::new(Finder::new(text).into_owned())),
             Term::Regex(pattern) => TermMatcher::Regex(compile(pattern)?),
         })
     }

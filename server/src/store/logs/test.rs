@@ -27,8 +27,8 @@ pub trait LineTest: Send + Sync {
     /// What must hold of a block for one of its lines to pass.
     fn need(&self) -> &Need;
 
-    /// A pattern that the message of every line that passes contains; none if lines can pass for another reason. It finds candidates in
-    /// many messages at once.
+    /// What the message of every line that passes contains, to find candidates among many messages at once. A match never depends on
+    /// what is around it; one that touches two messages means nothing, the search goes on at the beginning of the second.
     fn must_contain(&self) -> Option<&regex::bytes::Regex> {
         None
     }
@@ -41,7 +41,9 @@ pub enum Need {
     Nothing,
     /// No block does.
     Never,
-    /// A text in it has this token, case aside ([`model::query::ast::tokens`]), lower case.
+    /// A text in it has this token, case aside ([`model::query::ast::tokens`]), lower case: a message, a value of the attributes, the
+    /// stream, service or logger (the words of a search); a key or value within attributes and resource as they stand in the JSON; a
+    /// span id.
     Token(String),
     /// A line of it belongs to this trace: 32 hex digits, lower case.
     Trace(String),

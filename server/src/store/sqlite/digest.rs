@@ -1,7 +1,8 @@
 //! What a group of spans becomes when it meets those that are here: span identity in `seq` order, and new summaries.
 //!
 //! Of OpenTelemetry's spans the first of an id wins. Of X-Ray's the documents are merged: the merged span is a new row with the
-//! `seq` of the document that changed it, and the row it replaces dies (`supersede`).
+//! `seq` of the document that changed it, and the row it replaces dies (`supersede`). So is the row of a subsegment that was sent on its
+//! own and whose service is known now: the segment around it often comes last.
 
 use super::Core;
 use super::day::lock;
@@ -14,7 +15,7 @@ use super::view::{At, View, summary_of, unavailable};
 use crate::store::merge::{merge, same};
 use model::id::{SpanId, TraceId};
 use model::port::Problem;
-use model::span::{Family, Span};
+use model::span::{Family, Origin, Span};
 use model::time::day_of;
 use model::trace::Summary;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -73,6 +74,7 @@ pub async fn digest(core: &Arc<Core>, spans: Vec<Span>, first_seq: u64) -> Resul
         before.insert(id, Some(found));
     }
 
+    let of_nobodys = with_nobodys(&spans, &before);
     let mut doubtful: FxHashSet<usize> = FxHashSet::default();
     {
         let mut known = lock(&core.known);
@@ -81,7 +83,7 @@ pub async fn digest(core: &Arc<Core>, spans: Vec<Span>, first_seq: u64) -> Resul
         for (at, span) in spans.iter().enumerate() {
             let trace = before.get(&span.trace_id).and_then(Option::as_ref);
             let seen = known.add_span(span.trace_id, span.span_id, span.family(), trace.is_none());
-            if seen || trace.is_some_and(|trace| trace.summary.first_seq < since) {
+            if of_nobodys.contains(&span.trace_id) || seen || trace.is_some_and(|trace| trace.summary.first_seq < since) {
                 doubtful.insert(at);
             }
         }
@@ -94,7 +96,8 @@ pub async fn digest(core: &Arc<Core>, spans: Vec<Span>, first_seq: u64) -> Resul
         superseded: Vec::new(),
         still: None,
     };
-    let compared = if doubtful.is_empty() { Compared::default() } else { compare(core, &spans, &doubtful, &mut digested).await? };
+    let compared =
+        if doubtful.is_empty() { Compared::default() } else { compare(core, &spans, &doubtful, of_nobodys, &mut digested).await? };
 
     let mut summaries: FxHashMap<TraceId, Summary> = FxHashMap::default();
     let stored = spans.into_iter().zip(&digested.fates).enumerate();
@@ -117,6 +120,13 @@ pub async fn digest(core: &Arc<Core>, spans: Vec<Span>, first_seq: u64) -> Resul
         Touched { summary: Arc::new(summary), sealed }
     }));
     Ok(digested)
+}
+
+/// Traces of which spans of X-Ray arrive while some are there, or arrive, whose service is not known.
+fn with_nobodys(spans: &[Span], before: &FxHashMap<TraceId, Option<KnownTrace>>) -> FxHashSet<TraceId> {
+    let any_before = |id: TraceId| before.get(&id).and_then(Option::as_ref).is_some_and(|known| known.summary.has_nobodys());
+    let of_xray = spans.iter().filter(|span| span.family() == Family::Xray);
+    of_xray.filter(|span| span.is_adrift() || any_before(span.trace_id)).map(|span| span.trace_id).collect()
 }
 
 /// What the sealed blocks of the day (and its neighbours) know of these traces.
@@ -167,7 +177,14 @@ struct Present<'a> {
 }
 
 /// Decides for each doubtful span whether it was here before, in this group or in the store, and merges X-Ray's documents.
-async fn compare(core: &Arc<Core>, spans: &[Span], doubtful: &FxHashSet<usize>, digested: &mut Digested) -> Result<Compared, Problem> {
+/// In the traces of `placing`, and those of which it merged some, it finds out whose the subsegments are that were sent on their own.
+async fn compare(
+    core: &Arc<Core>,
+    spans: &[Span],
+    doubtful: &FxHashSet<usize>,
+    mut placing: FxHashSet<TraceId>,
+    digested: &mut Digested,
+) -> Result<Compared, Problem> {
     let mut traces: Vec<TraceId> = doubtful.iter().map(|at| spans[*at].trace_id).collect();
     traces.sort_unstable();
     traces.dedup();
@@ -218,6 +235,8 @@ async fn compare(core: &Arc<Core>, spans: &[Span], doubtful: &FxHashSet<usize>, 
         }
     }
     digested.again = again.into_iter().collect();
+    placing.extend(present.values().filter(|present| present.merged).map(|present| present.span.trace_id));
+    place(spans, &placing, &mut present);
 
     let mut compared = Compared::default();
     for Present { span, stored, at, .. } in present.into_values().filter(|present| present.merged) {
@@ -239,4 +258,30 @@ async fn compare(core: &Arc<Core>, spans: &[Span], doubtful: &FxHashSet<usize>, 
         *summary = summary_of(&rest);
     }
     Ok(compared)
+}
+
+/// Gives subsegments that were sent on their own the service they are of; their rows are as new as the newest document of the trace.
+fn place(spans: &[Span], placing: &FxHashSet<TraceId>, present: &mut FxHashMap<Identity, Present<'_>>) {
+    let mut newest: FxHashMap<TraceId, u64> = FxHashMap::default();
+    for span in spans.iter().filter(|span| placing.contains(&span.trace_id)) {
+        newest.insert(span.trace_id, span.envelope.seq);
+    }
+    let mut traces: FxHashMap<TraceId, Vec<&Span>> = FxHashMap::default();
+    for span in present.values().map(|present| &*present.span).filter(|span| newest.contains_key(&span.trace_id)) {
+        traces.entry(span.trace_id).or_default().push(span);
+    }
+    let owners = |(trace, spans): (TraceId, Vec<&Span>)| {
+        let owners = model::trace::owners(spans.into_iter()).into_iter();
+        owners.map(move |(id, owner)| ((trace, id, Family::Xray), owner))
+    };
+    let owners: Vec<(Identity, Arc<Origin>)> = traces.into_iter().flat_map(owners).collect();
+    for (identity, owner) in owners {
+        if let Some(present) = present.get_mut(&identity)
+            && present.span.service() != owner.service
+        {
+            let span = present.span.to_mut();
+            span.origin = Arc::new(Origin { service: owner.service.clone(), ..Origin::default() });
+            (span.envelope.seq, present.merged) = (newest[&span.trace_id], true);
+        }
+    }
 }

@@ -39,6 +39,8 @@ pub async fn replay(core: &Arc<Core>, rows: Vec<(u64, Vec<u8>)>) -> Result<(), P
     let mut touched: Vec<TraceId> = spans.iter().map(|span| span.trace_id).collect();
     touched.sort_unstable();
     touched.dedup();
+    let all: Vec<Identity> = spans.iter().map(identity).collect();
+    let first = spans.iter().map(|span| span.envelope.seq).min().unwrap_or(upto + 1);
     spans.retain(|span| {
         let number = day_of(span.start);
         number >= floor && span.envelope.seq > cursors.get(&number).copied().unwrap_or(0)
@@ -76,12 +78,12 @@ pub async fn replay(core: &Arc<Core>, rows: Vec<(u64, Vec<u8>)>) -> Result<(), P
         core.sealed.store(upto, Ordering::Release);
         return Ok(());
     }
-    let first = spans.first().map_or(upto + 1, |span| span.envelope.seq);
     {
         let mut known = lock(&core.known);
         *known = super::known::Known::new(first);
-        for span in &spans {
-            known.add_span(span.trace_id, span.span_id, span.family(), false);
+        // Those of days that have them already, too: it remembers every span from `first` on.
+        for (trace, span, family) in all {
+            known.add_span(trace, span, family, false);
         }
     }
     let chunks = match chunk::encode(spans).await? {

@@ -92,6 +92,17 @@ impl Regex {
         let name = |group: Group| group.name.map(|name| self.pattern[name].to_owned());
         groups(&self.pattern).into_iter().filter_map(name).collect()
     }
+
+    /// The pattern with the groups of [`Regex::names`] called `g0`, `g1` and so on: names here may have signs that the `regex` crate
+    /// does not take.
+    pub fn numbered(&self) -> String {
+        let mut pattern = self.pattern.clone();
+        let names: Vec<_> = groups(&self.pattern).into_iter().filter_map(|group| group.name).collect();
+        for (n, name) in names.into_iter().enumerate().rev() {
+            pattern.replace_range(name, &format!("g{n}"));
+        }
+        pattern
+    }
 }
 
 /// A capturing group of a pattern.

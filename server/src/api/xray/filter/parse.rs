@@ -4,18 +4,19 @@
 //! expr := and ( "OR" and )*          and := un ( "AND"? un )*          un := "!" un | "(" expr ")" | pred
 //! pred := flag ( ("=" | "!=") truth )? | number cmp number | text op "value" | annotation ( op value )?
 //!       | "service" "(" which? ")" braces? | "edge" "(" which "," which ")" braces? | "group.name" "=" "Default"
+//!       | "rootcause." ( "fault" | "error" | "responsetime" ) "." ( "service" | "entity" | "exception" ) braces?
 //! annotation := "annotation." KEY | "annotation" "[" KEY "]"           braces := "{" expr "}"
 //! which := "name" | "id" "(" ("name" | "type" | "account.id") ":" "value" , ... ")"
 //! ```
 
 use super::tokens::{Parsed, Parser};
-use super::{Cmp, Expr, FilterError, Flag, Number, Selector, Test, Text, TextOp};
-use crate::ingest::xray::api::DEFAULT_GROUP_ARN;
+use super::{Cmp, Expr, FilterError, Flag, Number, Part, Selector, Test, Text, TextOp, Why};
+use crate::ingest::xray::account::{DEFAULT_GROUP, DEFAULT_GROUP_ARN};
 
 /// Levels of nesting; nobody writes more by hand.
 const DEPTH: usize = 50;
 
-const FLAGS: [(&str, Flag); 7] = [
+const FLAGS: [(&str, Flag); 10] = [
     ("ok", Flag::Ok),
     ("error", Flag::Error),
     ("fault", Flag::Fault),
@@ -23,29 +24,43 @@ const FLAGS: [(&str, Flag); 7] = [
     ("partial", Flag::Partial),
     ("inferred", Flag::Inferred),
     ("root", Flag::Root),
+    ("first", Flag::First),
+    ("last", Flag::Last),
+    ("remote", Flag::Remote),
 ];
 
-const NUMBERS: [(&str, Number); 3] =
-    [("responsetime", Number::ResponseTime), ("duration", Number::Duration), ("http.status", Number::HttpStatus)];
+const NUMBERS: [(&str, Number); 5] = [
+    ("responsetime", Number::ResponseTime),
+    ("duration", Number::Duration),
+    ("http.status", Number::HttpStatus),
+    ("index", Number::Index),
+    ("coverage", Number::Coverage),
+];
 
-const TEXTS: [(&str, Text); 9] = [
+const TEXTS: [(&str, Text); 11] = [
     ("http.url", Text::HttpUrl),
     ("http.method", Text::HttpMethod),
     ("http.useragent", Text::HttpUserAgent),
     ("http.clientip", Text::HttpClientIp),
     ("user", Text::User),
     ("name", Text::Name),
+    ("type", Text::Type),
+    ("message", Text::Message),
     ("availabilityzone", Text::AvailabilityZone),
     ("instance.id", Text::InstanceId),
     ("resource.arn", Text::ResourceArn),
 ];
 
-/// Keywords that stand in `rootcause` only, which is not answered.
+/// Keywords that stand in the braces of `rootcause` only, and those that stand there, too.
 const OF_ROOT_CAUSES: [&str; 7] = ["first", "last", "remote", "index", "coverage", "type", "message"];
+const OF_ROOT_CAUSES_TOO: [&str; 2] = ["name", "inferred"];
+
+const WHYS: [(&str, Why); 3] = [("fault", Why::Fault), ("error", Why::Error), ("responsetime", Why::ResponseTime)];
+const PARTS: [(&str, Part); 3] = [("service", Part::Service), ("entity", Part::Entity), ("exception", Part::Exception)];
 
 /// Reads a filter expression; `None` if there is nothing in it.
 pub fn parse(text: &str) -> Result<Option<Expr>, FilterError> {
-    let mut parser = Parser { text, at: 0, depth: 0, in_braces: false };
+    let mut parser = Parser { text, at: 0, depth: 0, in_braces: false, in_cause: false };
     parser.space();
     if parser.at == text.len() {
         return Ok(None);
@@ -108,6 +123,13 @@ impl Parser<'_> {
         self.space();
         let lower = word.to_ascii_lowercase();
         let refuse = |message: String| Err(FilterError { position: start, message });
+        let of_causes = OF_ROOT_CAUSES.contains(&&*lower);
+        if of_causes && !self.in_cause {
+            return refuse(format!("{lower} stands in the braces of rootcause"));
+        }
+        if self.in_cause && !of_causes && !OF_ROOT_CAUSES_TOO.contains(&&*lower) {
+            return refuse(format!("{word} does not stand in the braces of rootcause"));
+        }
         if let Some(flag) = named(&FLAGS, &lower) {
             if flag == Flag::Root && !self.in_braces {
                 return refuse("root stands in the braces of service() and edge()".to_owned());
@@ -143,8 +165,18 @@ impl Parser<'_> {
             }
             "group.name" | "group.arn" => self.group(lower == "group.arn"),
             _ if lower.starts_with("annotation.") => self.annotation(word["annotation.".len()..].to_owned()),
-            _ if lower.starts_with("rootcause.") => refuse("root causes are not supported".to_owned()),
-            _ if OF_ROOT_CAUSES.contains(&&*lower) => refuse(format!("{lower} belongs to root causes, which are not supported")),
+            _ if lower.starts_with("rootcause.") => {
+                if self.in_braces {
+                    return refuse("rootcause does not stand in the braces of service() and edge()".to_owned());
+                }
+                let parts = lower["rootcause.".len()..].split_once('.');
+                let parts = parts.and_then(|(why, part)| Some((named(&WHYS, why)?, named(&PARTS, part)?)));
+                let Some((why, part)) = parts else { return refuse(format!("{word} is not a keyword: rootcause.fault.service is one")) };
+                self.in_cause = true;
+                let inner = self.braces()?;
+                self.in_cause = false;
+                Ok(Expr::RootCause(why, part, inner))
+            }
             _ => refuse(format!("{word} is not a keyword")),
         }
     }
@@ -194,7 +226,7 @@ impl Parser<'_> {
         let op = op.ok_or_else(|| self.error("expected = or !="))?;
         let start = self.at;
         let value = self.quoted()?.ok_or_else(|| self.error("expected a text in quotes"))?;
-        if value != if is_arn { DEFAULT_GROUP_ARN } else { "Default" } {
+        if value != if is_arn { DEFAULT_GROUP_ARN } else { DEFAULT_GROUP } {
             return Err(FilterError { position: start, message: format!("there is no group {value}, only Default") });
         }
         Ok(if op == TextOp::Equal { Expr::Everything } else { Expr::Not(Box::new(Expr::Everything)) })

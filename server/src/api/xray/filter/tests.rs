@@ -61,6 +61,18 @@ fn what_is_an_expression() {
         ("service() { fault }", Expr::Service(Selector::default(), Some(Box::new(flag(Flag::Fault))))),
         (r#"service(){name="x"}"#, Expr::Service(Selector::default(), Some(Box::new(Expr::Text(Text::Name, TextOp::Equal, "x".into()))))),
         (r#"group.name = "Default""#, Expr::Everything),
+        ("rootcause.fault.exception", Expr::RootCause(Why::Fault, Part::Exception, None)),
+        (
+            r#"RootCause.ResponseTime.entity { coverage > 0.5 AND !remote } ok"#,
+            Expr::And(vec![
+                Expr::RootCause(
+                    Why::ResponseTime,
+                    Part::Entity,
+                    Some(Box::new(Expr::And(vec![number(Number::Coverage, Cmp::Greater, 0.5), not(flag(Flag::Remote))]))),
+                ),
+                flag(Flag::Ok),
+            ]),
+        ),
         (r#"ERROR or http.URL contains "a\"b""#, Expr::Or(vec![flag(Flag::Error), url(TextOp::Contains, "a\"b")])),
         // AND binds more tightly, and need not be written.
         ("ok or fault error", Expr::Or(vec![flag(Flag::Ok), Expr::And(vec![flag(Flag::Fault), flag(Flag::Error)])])),
@@ -99,8 +111,11 @@ fn what_is_none() {
         ("service() { fault", 17, "expected }"),
         ("name = \"x\"", 0, "name stands in the braces of service() and edge()"),
         ("root", 0, "root stands in the braces of service() and edge()"),
-        ("rootcause.fault.service { name = \"x\" }", 0, "root causes are not supported"),
-        ("ok coverage > 0.5", 3, "coverage belongs to root causes, which are not supported"),
+        ("rootcause.json = \"x\"", 0, "rootcause.json is not a keyword: rootcause.fault.service is one"),
+        ("rootcause.fault.service { http.status = 5 }", 26, "http.status does not stand in the braces of rootcause"),
+        ("rootcause.fault.service { rootcause.error.entity }", 26, "rootcause.error.entity does not stand in the braces of rootcause"),
+        ("service() { rootcause.error.entity }", 12, "rootcause does not stand in the braces of service() and edge()"),
+        ("ok coverage > 0.5", 3, "coverage stands in the braces of rootcause"),
         ("group.name = \"mine\"", 13, "there is no group mine, only Default"),
         ("é", 0, "é is not a keyword"),
         ("ok AND ü", 7, "ü is not a keyword"),

@@ -9,6 +9,8 @@ pub struct Parser<'a> {
     pub depth: usize,
     /// Within the braces of `service` or `edge`.
     pub in_braces: bool,
+    /// Within those of `rootcause`.
+    pub in_cause: bool,
 }
 
 pub type Parsed<T> = Result<T, FilterError>;

@@ -1,53 +1,55 @@
-//! Counting what is not kept yet: log records and data points in JSON.
+//! What is not kept yet: data points in JSON are counted. Also which signal a request is of.
 
 use super::super::wire::Malformed;
-use super::scalar::{self, List};
+use super::scalar::{self, Items, List};
 use super::why;
 use crate::ingest::Signal;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-/// How many log records or data points a JSON request holds, and of which signal it is.
-pub fn count(body: &[u8]) -> Result<(Signal, u64), Malformed> {
-    let counts: Counts = scalar::from_slice(body).map_err(|error| Malformed(why(&error)))?;
-    let logs: u64 =
-        counts.logs.items.iter().flat_map(|resource| &resource.scopes.items).map(|scope| scope.records.items.len() as u64).sum();
-    let points: u64 = counts
-        .metrics
-        .items
-        .iter()
-        .flat_map(|resource| &resource.scopes.items)
-        .flat_map(|scope| &scope.metrics.items)
-        .map(Metric::points)
-        .sum();
-    Ok(match (counts.logs.items.is_empty(), counts.metrics.items.is_empty()) {
-        (false, _) => (Signal::Logs, logs),
-        (true, false) => (Signal::Metrics, points),
-        (true, true) => (Signal::Traces, 0),
+/// Which signal a request is of, for senders that post to `/`. Spans if there is nothing in it.
+pub fn signal_of(body: &[u8]) -> Result<Signal, Malformed> {
+    let signals: Signals = scalar::from_slice(body).map_err(|error| Malformed(why(&error)))?;
+    Ok(match (signals.logs.items.is_empty(), signals.metrics.items.is_empty()) {
+        (false, _) => Signal::Logs,
+        (true, false) => Signal::Metrics,
+        (true, true) => Signal::Traces,
     })
 }
 
+/// How many data points a request of metrics holds.
+pub fn count_points(body: &[u8]) -> Result<u64, Malformed> {
+    let metrics: Metrics = scalar::from_slice(body).map_err(|error| Malformed(why(&error)))?;
+    let scopes = metrics.resources.items.iter().flat_map(|resource| &resource.scopes.items);
+    Ok(scopes.flat_map(|scope| &scope.metrics.items).map(Metric::points).sum())
+}
+
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Counts {
+struct Signals {
     #[serde(alias = "resourceLogs", alias = "resource_logs")]
-    logs: List<ResourceRecords>,
+    logs: Items<IgnoredAny>,
     #[serde(alias = "resourceMetrics", alias = "resource_metrics")]
-    metrics: List<ResourceRecords>,
+    metrics: Items<IgnoredAny>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct ResourceRecords {
-    #[serde(alias = "scopeLogs", alias = "scope_logs", alias = "scopeMetrics", alias = "scope_metrics")]
-    scopes: List<ScopeRecords>,
+struct Metrics {
+    #[serde(alias = "resourceMetrics", alias = "resource_metrics")]
+    resources: List<OfResource>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct ScopeRecords {
-    #[serde(alias = "logRecords", alias = "log_records")]
-    records: scalar::Items<IgnoredAny>,
+struct OfResource {
+    #[serde(alias = "scopeMetrics", alias = "scope_metrics")]
+    scopes: List<OfScope>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct OfScope {
     metrics: List<Metric>,
 }
 
@@ -69,7 +71,7 @@ struct Metric {
 #[serde(default)]
 struct Points {
     #[serde(alias = "dataPoints", alias = "data_points")]
-    points: scalar::Items<IgnoredAny>,
+    points: Items<IgnoredAny>,
 }
 
 impl Metric {

@@ -163,6 +163,13 @@ fn memory_is_bounded() {
     assert_eq!(miner.template(ids[4_999]), MASK, "what finds no room is one pattern");
     assert_eq!(miner.assign(&line(0)), ids[0], "what was there before stays what it was");
     assert_eq!(miner.add("quite another thing altogether, is it not"), MOST as u32);
+    let long = format!("{} {{\"a\":\"b\"", "x".repeat(1_000_000));
+    let deep = format!("{{\"a\":{}1}}", "[".repeat(1_000_000));
+    let key = format!("{{\"{}\":1}}", "k".repeat(1_000_000));
+    for message in [&long, &deep, &key, &format!("<*>{long}")] {
+        let template = template_of(message);
+        assert!(template.len() < 1_000 && template_of(&template) == template, "{template}");
+    }
     let again: Vec<u32> = {
         let mut miner = Miner::new();
         (0..5_000).map(|n| miner.assign(&line(n))).collect()

@@ -1,12 +1,14 @@
 //! A message as tokens: words of a text; of a JSON object its structure with the keys, and the words of its values. The template of a
 //! message has the same tokens as the message, so that templates can be read back.
 
-use super::mask::{self, Sink};
+use super::mask::{self, MASK, Sink};
 
 /// Tokens of a message; what follows is one mask.
 const MOST: usize = 64;
-/// Bytes from which a value in JSON is one mask.
+/// Bytes from which a word or a value in JSON is one mask, and after which the structure of JSON is read no further.
 const LONG: usize = 256;
+/// Bytes from which a key is a mask.
+const LONG_KEY: usize = 64;
 /// What the first line of a Python stack trace says nothing but this; the last line has the exception.
 const TRACEBACK: &str = "Traceback (most recent call last)";
 
@@ -30,11 +32,12 @@ pub trait Tokens: Sink {
 /// Reads a message.
 pub fn read(message: &str, to: &mut impl Tokens) {
     let text = message.trim();
-    let mut room = Room { to, left: MOST };
+    let mut room = Room { to, left: MOST, last: Role::Word };
     let is_object = || text[1..].trim_start().starts_with(['"', '}']);
     if text.starts_with('{') && text.ends_with('}') && is_object() {
         if json(text.as_bytes(), &mut room).is_none() {
-            to.token(Role::Word, true);
+            let in_text = room.last != Role::Frame;
+            to.token(Role::Word, in_text);
             to.mask();
             to.token(Role::Frame, false);
             to.byte(b'}');
@@ -58,12 +61,27 @@ pub fn read(message: &str, to: &mut impl Tokens) {
 struct Room<'a, T> {
     to: &'a mut T,
     left: usize,
+    /// Of the last token.
+    last: Role,
 }
 
 impl<T: Tokens> Room<'_, T> {
     fn token(&mut self, role: Role, spaced: bool) -> Option<()> {
         self.left = self.left.checked_sub(1)?;
+        self.last = role;
         self.to.token(role, spaced);
+        Some(())
+    }
+
+    fn word(&mut self, text: &[u8], start: usize, end: usize, role: Role, spaced: bool) -> Option<()> {
+        self.token(role, spaced)?;
+        // In a template masks have made it longer.
+        let most = if end - start > LONG && mask::has_mask(&text[start..end]) { 3 * LONG } else { LONG };
+        if end - start > most {
+            self.to.mask();
+        } else {
+            mask::mask(text, start, end, self.to);
+        }
         Some(())
     }
 }
@@ -86,8 +104,7 @@ fn words(text: &[u8], start: usize, end: usize, role: Role, mut spaced: bool, ro
                 _ => at + 1,
             };
         }
-        room.token(role, spaced)?;
-        mask::mask(text, from, at, room.to);
+        room.word(text, from, at, role, spaced)?;
         spaced = true;
     }
 }
@@ -96,7 +113,8 @@ fn words(text: &[u8], start: usize, end: usize, role: Role, mut spaced: bool, ro
 fn json(text: &[u8], room: &mut Room<'_, impl Tokens>) -> Option<()> {
     let mut at = 0;
     let mut key: &[u8] = &[];
-    let mut in_frame = false;
+    let (mut in_frame, mut frame) = (false, 0);
+    let in_room = |bytes: usize| (bytes <= LONG).then_some(bytes);
     while at < text.len() {
         let byte = text[at];
         if byte.is_ascii_whitespace() {
@@ -106,28 +124,36 @@ fn json(text: &[u8], room: &mut Room<'_, impl Tokens>) -> Option<()> {
         let structure = matches!(byte, b'{' | b'}' | b'[' | b']' | b',' | b':' | b'"');
         if structure && !in_frame {
             room.token(Role::Frame, false)?;
-            in_frame = true;
+            (in_frame, frame) = (true, 0);
         }
         if byte == b'"' {
             let close = end_of_string(text, at + 1);
+            let inner = &text[at + 1..close];
             let is_key = text[(close + 1).min(text.len())..].iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':');
+            frame = in_room(frame + 2 + if is_key { inner.len().min(LONG_KEY) } else { 0 })?;
             room.to.byte(b'"');
             if is_key {
-                key = &text[at + 1..close];
-                key.iter().for_each(|byte| room.to.byte(*byte));
-            } else if close - at > LONG && !mask::has_mask(&text[at..close]) {
+                key = inner;
+                match inner.len() {
+                    ..=LONG_KEY if inner != MASK.as_bytes() => inner.iter().for_each(|byte| room.to.byte(*byte)),
+                    _ => room.to.mask(),
+                }
+            } else if inner.len() > LONG && !mask::has_mask(inner) {
                 room.token(role(key), false)?;
                 room.to.mask();
                 room.token(Role::Frame, false)?;
-            } else if text[at + 1..close].iter().any(|byte| !byte.is_ascii_whitespace()) {
+                frame = 1;
+            } else if inner.iter().any(|byte| !byte.is_ascii_whitespace()) {
                 words(text, at + 1, close, role(key), false, room)?;
                 room.token(Role::Frame, false)?;
+                frame = 1;
             }
             if close < text.len() {
                 room.to.byte(b'"');
             }
             at = close + 1;
         } else if structure {
+            frame = in_room(frame + 1)?;
             room.to.byte(byte);
             at += 1;
         } else {
@@ -136,8 +162,7 @@ fn json(text: &[u8], room: &mut Room<'_, impl Tokens>) -> Option<()> {
                 .position(|byte| byte.is_ascii_whitespace() || matches!(byte, b',' | b'}' | b']'))
                 .unwrap_or(text.len() - at);
             // Two of them in a row are no JSON, but need not become one.
-            room.token(role(key), !in_frame)?;
-            mask::mask(text, at, at + length, room.to);
+            room.word(text, at, at + length, role(key), !in_frame)?;
             at += length;
             in_frame = false;
         }

@@ -3,13 +3,16 @@
 use super::patterns::Known;
 use super::picture::Block;
 use super::scan::{Found, Scan};
+use crate::store::insights::fields::{Field, Fields, Row};
+use crate::store::logs::filter_pattern::PatternTest;
 use crate::store::logs::matching;
-use crate::store::logs::test::OriginField;
+use crate::store::logs::test::{LineRef, LineTest, Need, OriginField, line_ref};
 use crate::store::sqlite::Sqlite;
 use crate::store::{LogProblem, LogStore};
 use async_trait::async_trait;
 use model::log::{Group, Level, Line, Stream};
 use model::port::*;
+use model::query::LogQuery;
 use model::time::{Nanos, Range};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -31,11 +34,50 @@ impl Sqlite {
             after: 0,
             range: search.range,
             groups: search.groups.as_slice().into(),
-            test: matching::compile(&search.query, core.now())?,
+            test: test_of(&search.query, core.now())?,
             hidden: core.logs.catalog.hidden(),
             now: core.now(),
             shared: core.shared.clone(),
         })
+    }
+}
+
+/// What lines must match; `None` if nothing is asked of them.
+fn test_of(query: &LogQuery, now: Nanos) -> Result<Option<Arc<dyn LineTest>>, Problem> {
+    let mut tests: Vec<Box<dyn LineTest>> = Vec::new();
+    if query.filter.is_some() || !query.groups.is_empty() || query.leading_filters().next().is_some() {
+        tests.push(matching::compile(query, now)?);
+    }
+    if let Some(pattern) = &query.filter_pattern {
+        tests.push(Box::new(PatternTest::new(pattern).map_err(|message| Problem::Bad { message, position: None })?));
+    }
+    let second = tests.pop();
+    Ok(match (tests.pop(), second) {
+        (Some(first), Some(second)) => {
+            let need = Need::All(vec![first.need().clone(), second.need().clone()]);
+            Some(Arc::new(Both { tests: [first, second], need }))
+        }
+        (_, second) => second.map(Arc::from),
+    })
+}
+
+/// Two tests that a line must pass.
+struct Both {
+    tests: [Box<dyn LineTest>; 2],
+    need: Need,
+}
+
+impl LineTest for Both {
+    fn test(&self, line: &LineRef) -> bool {
+        self.tests.iter().all(|test| test.test(line))
+    }
+
+    fn need(&self) -> &Need {
+        &self.need
+    }
+
+    fn must_contain(&self) -> Option<&regex::bytes::Regex> {
+        self.tests.iter().find_map(|test| test.must_contain())
     }
 }
 
@@ -235,7 +277,7 @@ impl LogReader for Sqlite {
         let mut counts: Vec<FxHashMap<Arc<str>, u64>> = vec![FxHashMap::default(); keys.len()];
         for line in scan.tail() {
             let trace = || line.trace;
-            let seen = crate::store::logs::test::line_ref(line, &trace);
+            let seen = line_ref(line, &trace);
             for (field, counts) in fields.iter().zip(&mut counts) {
                 field.of_line(&seen, |value| add(counts, value, 1));
             }
@@ -451,21 +493,23 @@ impl PatternFound {
 enum FacetField {
     Origin(OriginField),
     Level,
-    Other(matching::Field),
+    /// Looked up in each line.
+    Other(Fields, Field),
 }
 
 impl FacetField {
     fn of(name: &str) -> FacetField {
-        match matching::origin_field(name) {
-            Some(field) => FacetField::Origin(field),
-            None if name == "level" => FacetField::Level,
-            None => FacetField::Other(matching::Field::of(name)),
+        let mut fields = Fields::default();
+        match fields.field(name) {
+            Field::Origin(field, _) => FacetField::Origin(field),
+            Field::Level => FacetField::Level,
+            other => FacetField::Other(fields, other),
         }
     }
 
     /// Whether blocks know how often each value occurs.
     fn is_counted(&self) -> bool {
-        !matches!(self, FacetField::Other(_))
+        !matches!(self, FacetField::Other(..))
     }
 
     fn of_block(&self, block: &Block, mut each: impl FnMut(&str, u64)) {
@@ -486,11 +530,11 @@ impl FacetField {
                     }
                 }
             }
-            FacetField::Other(_) => {}
+            FacetField::Other(..) => {}
         }
     }
 
-    fn of_line(&self, line: &crate::store::logs::test::LineRef, mut each: impl FnMut(&str)) {
+    fn of_line(&self, line: &LineRef, mut each: impl FnMut(&str)) {
         match self {
             FacetField::Level => each(line.severity.level().as_str()),
             FacetField::Origin(field) => {
@@ -499,8 +543,8 @@ impl FacetField {
                     each(text);
                 }
             }
-            FacetField::Other(field) => {
-                if let Some(text) = field.text(line) {
+            FacetField::Other(fields, field) => {
+                if let Some(text) = Row::new(line, fields).get(field).display() {
                     each(&text);
                 }
             }
@@ -539,6 +583,10 @@ impl LogStore for Sqlite {
 
     async fn delete_log_stream(&self, group: &str, stream: &str) -> Result<(), LogProblem> {
         self.core.logs.catalog.delete_stream(group, stream, self.core.logs.picture().seq).await
+    }
+
+    async fn log_stream_retention(&self, group: &str, stream: &str) -> Result<Option<u32>, LogProblem> {
+        self.core.logs.catalog.retention(group, stream)
     }
 
     fn log_seq(&self) -> tokio::sync::watch::Receiver<u64> {

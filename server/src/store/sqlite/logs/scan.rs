@@ -45,6 +45,9 @@ pub struct Found<'a> {
     pub rows: &'a [u32],
 }
 
+/// A block, and what of it passed: how many lines, and what was looked at there.
+type Searched<T> = (Arc<Block>, Option<(u64, T)>);
+
 /// All columns of a block.
 pub async fn all_columns(block: &Arc<Block>) -> Result<Columns, Problem> {
     let mut columns = block.file.columns(&[(block.id, &super::seal::WHOLE)]).await.map_err(unavailable)?;
@@ -236,11 +239,7 @@ impl Scan {
     }
 
     /// What of each block passed, and what was looked at there.
-    fn search<T>(
-        &self,
-        batch: Vec<(Arc<Block>, Columns)>,
-        look: &(impl Fn(&Found) -> Result<T, Corrupt> + ?Sized),
-    ) -> Vec<(Arc<Block>, Option<(u64, T)>)> {
+    fn search<T>(&self, batch: Vec<(Arc<Block>, Columns)>, look: &(impl Fn(&Found) -> Result<T, Corrupt> + ?Sized)) -> Vec<Searched<T>> {
         let one = |(block, columns): (Arc<Block>, Columns)| {
             let found = Opened::of(block.meta.lines as usize, &columns).and_then(|opened| {
                 let rows = self.rows(&block, &opened)?;

@@ -3,7 +3,7 @@
 use super::*;
 use std::path::Path;
 
-/// What a crash leaves: the files as they are at this moment, the intake last, as the others follow it.
+/// What a crash leaves: the files as they are at this moment, the intake before the days, which follow it.
 pub(super) fn snapshot(from: &Path, to: &Path) {
     let _ = std::fs::remove_dir_all(to);
     std::fs::create_dir_all(to).unwrap();
@@ -43,6 +43,9 @@ async fn the_intake_is_taken_up_after_an_abrupt_end() {
         let _ = std::fs::remove_dir_all(&again);
         half_sealed(&again, half).await;
         let store = open(&again).await;
+        assert_eq!(census(&store).await, (3, 6, 6), "day {half} only");
+        // What the sealed half has was forgotten, and stored again.
+        assert_eq!(put(&store, vec![span(3, 0, NOON), span(1, 2, midnight - 2 * SECOND)]).await.stored, 0, "day {half} only");
         assert_eq!(census(&store).await, (3, 6, 6), "day {half} only");
         store.settle().await;
         assert_eq!(census(&store).await, (3, 6, 6), "day {half} only, sealed");

@@ -14,6 +14,8 @@ fn record(id: u32, parent: Option<u32>, seconds: Option<i64>) -> Span {
     if seconds.is_none() {
         span.attributes.insert(0, ("aws.xray.in_progress".into(), Value::Bool(true)));
     }
+    let resource = vec![("service.name".into(), Value::Str(span.service().into()))];
+    span.origin = Arc::new(Origin { resource, ..(*span.origin).clone() });
     span.envelope.source = "xray_udp".into();
     span
 }
@@ -86,6 +88,16 @@ async fn a_streamed_subsegment_is_of_the_service_around_it() {
     put(&store, vec![record(1, None, Some(2))]).await;
     let trace = the_trace(&store).await;
     assert!(trace.spans.iter().all(|span| span.service() == "service-1"), "{:?}", trace.spans);
-    let row = rows(&store, "").await.remove(0);
-    assert_eq!((row.summary.services, row.summary.root.service), (vec![("service-1".to_owned(), 1)], "service-1".to_owned()));
+    for round in 0..2 {
+        let row = rows(&store, "service:service-1 id:>1").await.remove(0);
+        assert_eq!((row.matched, row.summary.root.service.as_str()), (2, "service-1"), "{round}");
+        assert_eq!(row.summary.services, [("service-1".to_owned(), 3)]);
+        assert!(rows(&store, "service:unknown_service").await.is_empty(), "{round}");
+        store.settle().await;
+    }
+    // It is the same document still, and one of the same trace finds its service at once.
+    assert_eq!(put(&store, vec![adrift(3, 5), adrift(7, 3)]).await.stored, 1);
+    assert_eq!(store.ledger().await.unwrap()[0].duplicate, 1);
+    assert_eq!(rows(&store, "service:service-1").await[0].matched, 4);
+    assert_eq!(census(&store).await, (1, 4, 4));
 }

@@ -9,7 +9,8 @@ fn request(n: u32) -> Vec<Span> {
     let start = NOON - i64::from(n) * SECOND;
     let (mut otel, mut xray) = (span(1000 + n, 0, start), span(2000 + n, 0, start + 1_000));
     xray.envelope.source = "xray_udp".into();
-    xray.origin = Arc::new(Origin { service: "localhost".into(), ..Origin::default() });
+    let resource = vec![("service.name".into(), Value::Str("localhost".into()))];
+    xray.origin = Arc::new(Origin { service: "localhost".into(), resource, ..Origin::default() });
     match n % 4 {
         0 => otel.attributes.push(("aws.xray.trace_id".into(), Value::Str(xray.trace_id.xray()))),
         1 => xray.attributes.push(("otel_trace_id".into(), Value::Str(otel.trace_id.to_string()))),
