@@ -158,7 +158,7 @@ fn in_table(look: &Look<'_>, line: &Line) -> AnyView {
             let shown = if look.url.wrap { cut(&line.message, SHOWN) } else { cut(first_line(&line.message).0, ONE_ROW) };
             view! { <td class="text">{text(shown, &look.marks, look.url.plain)}</td> }.into_any()
         }
-        "service" => {
+        "service" if !line.origin.service.is_empty() => {
             let service = line.origin.service.to_string();
             view! { <td class="value"><span class=format!("svc svc-{}", Colours::default().of(&service))>{service.clone()}</span></td> }
                 .into_any()

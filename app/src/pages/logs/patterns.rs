@@ -71,6 +71,8 @@ fn is_new(asked: &Asked, first_seen: Nanos) -> bool {
 
 /// The template with its gaps set apart.
 fn template(text: &str) -> AnyView {
+    // Terminal colours, whose number is a gap; then those that are not.
+    let text = crate::ui::message::plain(&text.replace("\u{1b}[<*>m", ""));
     let parts: Vec<&str> = text.split("<*>").collect();
     let last = parts.len() - 1;
     let part = |(n, part): (usize, &str)| {
