@@ -53,7 +53,7 @@ async fn scrolling_loads_the_pages_after() {
     browser.awake().await;
     let first = "return document.querySelector('li.log').dataset.seq === '450'";
     assert_eq!(browser.eval(first).await, false);
-    browser.wait_for("the lines before", &format!("window.scrollBy(0, 200); window.scrollBy(0, -400); {first}")).await;
+    browser.wait_for("the lines before", &format!("window.scrollBy(0, window.scrollY > 500 ? -300 : 600); {first}")).await;
     browser.assert_quiet_console().await;
 }
 
@@ -105,7 +105,7 @@ async fn the_box_suggests_and_remembers() {
     browser.wait_for("a value", "return document.querySelector('.hints li')?.innerText.includes('proxy')").await;
     browser
         .eval(&format!(
-            "{input} box.value = '(a'; box.setSelectionRange(2, 2); box.focus(); box.dispatchEvent(new Event('input', {{bubbles: true}}));"
+            "{input} box.value = '(zzz'; box.setSelectionRange(4, 4); box.focus(); box.dispatchEvent(new Event('input', {{bubbles: true}}));"
         ))
         .await;
     browser.wait_for("what is wrong", "return document.querySelector('.wrong.open') !== null").await;

@@ -125,7 +125,7 @@ async fn with_a_key_file_a_key_is_needed() {
     let bed = Bed::with_keys(Keys::parse("team = k-1").unwrap());
     let group = json!({"logGroupName": "g"});
     let (kind, message) = refused(&bed, "CreateLogGroup", group.clone()).await;
-    assert_eq!((&*kind, &*message), ("UnrecognizedClientException", "The security token included in the request is invalid."));
+    assert_eq!((&*kind, &*message), ("MissingAuthenticationTokenException", "Missing Authentication Token"));
     let headers = [("x-amz-target", "Logs_20140328.CreateLogGroup"), ("authorization", "Bearer k-1")];
     assert_eq!(answer(bed.pages(), post("/", &headers, group.to_string())).await.status, 200);
 }

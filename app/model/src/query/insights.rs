@@ -4,7 +4,7 @@
 //! query      = ( "SOURCE" sources "|" )? ( filter? ( "|" command )* | command ( "|" command )* )
 //! command    = "fields" columns | "display" columns | "filter" expression | "stats" columns ( "by" columns )?
 //!            | "sort" expression ( "asc" | "desc" )? , ... | ( "limit" | "head" | "tail" ) number | "dedup" expression , ...
-//!            | "parse" expression? ( "glob * text" "as" name , ... | "/" regex "/" ( "as" name , ... )? ) | "pattern" expression?
+//!            | "parse" expression? ( "glob * text" "as" name , ... | "/" regex "/" ( "as" name , ... )? ) | "pattern" expression
 //! columns    = expression ( "as" name )? , ...
 //! expression = or > and > not > = != < <= > >= like =~ in > + - > * / % > ^ > -x > call(), literal, field, ( expression )
 //! field      = @name | name.inner.0 | `any text`

@@ -2,6 +2,7 @@
 
 use super::{Asked, Main};
 use crate::ui::frame::Here;
+use crate::ui::message::{SHOWN, cut, plain};
 use crate::ui::moment::{Ago, Form, Moment};
 use crate::ui::{chart, count, percent, plural};
 use crate::url::{self, LogView};
@@ -72,7 +73,7 @@ fn is_new(asked: &Asked, first_seen: Nanos) -> bool {
 /// The template with its gaps set apart.
 fn template(text: &str) -> AnyView {
     // Terminal colours, whose number is a gap; then those that are not.
-    let text = crate::ui::message::plain(&text.replace("\u{1b}[<*>m", ""));
+    let text = plain(&cut(text, SHOWN).replace("\u{1b}[<*>m", ""));
     let parts: Vec<&str> = text.split("<*>").collect();
     let last = parts.len() - 1;
     let part = |(n, part): (usize, &str)| {

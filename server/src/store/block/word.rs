@@ -41,12 +41,12 @@ impl WordMatcher {
     /// As [`Word::found_in`], without allocating.
     pub fn found_in(&self, text: &str) -> bool {
         match &self.anchor {
-            Some(anchor) if anchor.any_text || text.is_ascii() => self.around_anchor(anchor, text),
+            Some(anchor) if anchor.any_text || text.is_ascii() => self.by_anchor(anchor, text),
             _ => self.token_by_token(text),
         }
     }
 
-    fn around_anchor(&self, anchor: &Anchor, text: &str) -> bool {
+    fn by_anchor(&self, anchor: &Anchor, text: &str) -> bool {
         let byte = self.tokens[anchor.token].as_bytes()[anchor.offset];
         let fits = |at: usize| at.checked_sub(anchor.offset).is_some_and(|start| self.fits_at(anchor.token, start, text));
         match byte.to_ascii_uppercase() {

@@ -8,7 +8,7 @@ use crate::store::block::matcher::REGEX_BYTES;
 use memchr::memmem::Finder;
 use model::log::Level;
 use model::port::Problem;
-use model::query::insights::{Expression, Operator, Period, Regex};
+use model::query::insights::{Column, Expression, Operator, Period, Regex};
 use model::time::{Nanos, SECOND};
 use regex::RegexBuilder;
 use std::cmp::Ordering;
@@ -27,8 +27,8 @@ pub enum Compiled {
     And(Box<Compiled>, Box<Compiled>),
     Or(Box<Compiled>, Box<Compiled>),
     Compare(Operator, Box<Compiled>, Box<Compiled>),
-    /// Whether the line's level is one of these, as bits by [`Level`]: levels are compared by name.
-    Level(u8),
+    /// Whether the level of the line, or in the slot, is one of these, as bits by [`Level`]: levels are compared by name.
+    Level(Option<usize>, u8),
     Like {
         text: Box<Compiled>,
         pattern: Pattern,
@@ -67,6 +67,8 @@ pub struct Compiler {
     pub names: Vec<(String, usize)>,
     /// Columns that are named by what they were computed from: `sort count(*)`.
     pub columns: Vec<(Expression, usize)>,
+    /// Slots that have levels.
+    pub level_slots: Vec<usize>,
     pub now: Nanos,
 }
 
@@ -74,6 +76,38 @@ impl Compiler {
     /// For expressions over lines, before any command.
     pub fn of_lines(now: Nanos) -> Compiler {
         Compiler { of_lines: true, now, ..Compiler::default() }
+    }
+
+    /// Forgets every name: what follows is over rows that have columns.
+    pub fn restart(&mut self) {
+        self.of_lines = false;
+        self.names.clear();
+        self.columns.clear();
+        self.level_slots.clear();
+    }
+
+    /// The slot has this column.
+    pub fn column(&mut self, column: &Column, slot: usize) {
+        self.names.push((column.name.clone(), slot));
+        self.columns.push((column.expression.clone(), slot));
+    }
+
+    /// Whether this is a level, which compares by name.
+    pub fn is_level(&self, compiled: &Compiled) -> bool {
+        match compiled {
+            Compiled::Field(field) => *field == Field::Level,
+            Compiled::Slot(slot) => self.level_slots.contains(slot),
+            _ => false,
+        }
+    }
+
+    /// The field of the line that compares by level's names, if this is one, and the slot that it is in.
+    fn leveled(&self, compiled: &Compiled) -> Option<(Field, Option<usize>)> {
+        match compiled {
+            Compiled::Field(field @ (Field::Level | Field::Severity)) => Some((field.clone(), None)),
+            Compiled::Slot(slot) if self.level_slots.contains(slot) => Some((Field::Level, Some(*slot))),
+            _ => None,
+        }
     }
 
     pub fn compile(&mut self, expression: &Expression) -> Result<Compiled, Problem> {
@@ -93,10 +127,10 @@ impl Compiler {
             Expression::Binary(operator, left, right) => self.binary(*operator, left, right),
             Expression::In(left, list) => {
                 let left_compiled = self.compile(left)?;
-                if let Compiled::Field(field @ (Field::Level | Field::Severity)) = &left_compiled {
-                    let masks: Option<Vec<u8>> = list.iter().map(|item| levels(field, Operator::Equal, item)).collect();
+                if let Some((field, slot)) = self.leveled(&left_compiled) {
+                    let masks: Option<Vec<u8>> = list.iter().map(|item| levels(&field, Operator::Equal, item)).collect();
                     if let Some(masks) = masks {
-                        return Ok(Compiled::Level(masks.into_iter().fold(0, |all, mask| all | mask)));
+                        return Ok(Compiled::Level(slot, masks.into_iter().fold(0, |all, mask| all | mask)));
                     }
                 }
                 let list = list.iter().map(|item| self.compile(item)).collect::<Result<_, _>>()?;
@@ -125,10 +159,10 @@ impl Compiler {
 
     fn binary(&mut self, operator: Operator, left: &Expression, right: &Expression) -> Result<Compiled, Problem> {
         let left = self.compile(left)?;
-        if let Compiled::Field(field @ (Field::Level | Field::Severity)) = &left
-            && let Some(mask) = levels(field, operator, right)
+        if let Some((field, slot)) = self.leveled(&left)
+            && let Some(mask) = levels(&field, operator, right)
         {
-            return Ok(Compiled::Level(mask));
+            return Ok(Compiled::Level(slot, mask));
         }
         let left = Box::new(left);
         Ok(match operator {
@@ -237,7 +271,13 @@ impl Compiled {
             Compiled::And(left, right) => Value::flag(left.test(scope) && right.test(scope)),
             Compiled::Or(left, right) => Value::flag(left.test(scope) || right.test(scope)),
             Compiled::Compare(operator, left, right) => Value::flag(compares(*operator, left.eval(scope).compare(&right.eval(scope)))),
-            Compiled::Level(mask) => Value::flag(scope.row.is_some_and(|row| mask >> row.line.severity.level() as u8 & 1 == 1)),
+            Compiled::Level(slot, mask) => {
+                let level = match slot {
+                    Some(slot) => scope.slots.get(*slot).and_then(|value| Level::from_name(&value.display()?)),
+                    None => scope.row.map(|row| row.line.severity.level()),
+                };
+                Value::flag(level.is_some_and(|level| mask >> level as u8 & 1 == 1))
+            }
             Compiled::Like { text, pattern, negated } => {
                 let value = text.eval(scope);
                 let Some(text) = value.display() else { return Value::flag(false) };

@@ -51,7 +51,36 @@ pub struct Fields {
     known: Vec<(String, Field)>,
 }
 
+/// Parts of lines that fields are read from. What every line has in numbers (times, severity, origin) is not counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Reads {
+    pub message: bool,
+    pub attributes: bool,
+    pub trace: bool,
+    pub pattern: bool,
+}
+
 impl Fields {
+    pub fn reads(&self) -> Reads {
+        let mut reads = Reads::default();
+        for (_, field) in &self.known {
+            match field {
+                Field::Message | Field::Lambda(_) => reads.message = true,
+                Field::Origin(_, Some(_)) | Field::Path(_) => (reads.message, reads.attributes) = (true, true),
+                Field::TraceId | Field::SpanId => reads.trace = true,
+                Field::Pattern => reads.pattern = true,
+                Field::Timestamp
+                | Field::IngestionTime
+                | Field::Log
+                | Field::Level
+                | Field::Severity
+                | Field::Pointer
+                | Field::Origin(_, None) => (),
+            }
+        }
+        reads
+    }
+
     pub fn field(&mut self, name: &str) -> Field {
         if let Some((_, field)) = self.known.iter().find(|(known, _)| known == name) {
             return field.clone();

@@ -19,6 +19,7 @@ impl Paths {
         self.0.push(path.into());
     }
 
+    /// How many there are.
     pub fn count(&self) -> usize {
         self.0.len()
     }

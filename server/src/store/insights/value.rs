@@ -94,6 +94,9 @@ impl<'a> Value<'a> {
 
     /// The order of `sort`: nulls, numbers, texts; digits within texts by the number they make, as AWS's natural order has them.
     pub fn order(&self, other: &Value) -> Ordering {
+        if let (Value::Moment(a), Value::Moment(b)) = (self, other) {
+            return a.cmp(b);
+        }
         let rank = |value: &Value, number: Option<f64>| if value.is_null() { 0 } else { 2 - u8::from(number.is_some()) };
         let (a, b) = (self.number(), other.number());
         match (rank(self, a), rank(other, b)) {

@@ -1,15 +1,20 @@
 //! The log store over SQLite, beside that of spans: `intake` takes lines into the same commit, `seal` turns the tail into blocks of day
 //! files (`day`), `scan` finds lines in a `picture` of all of it, `read` answers questions.
 
+mod asked;
 pub mod day;
+mod facet;
 pub mod intake;
+mod page;
 pub mod patterns;
 mod picture;
 mod read;
 mod retain;
 mod scan;
 pub mod seal;
+mod steps;
 mod table;
+mod write;
 
 use super::Core;
 use super::day::lock;

@@ -1,29 +1,24 @@
 //! The port, answered.
 
-use super::patterns::Known;
+use super::asked::test_of;
+use super::facet::{FacetField, add};
+use super::page::{Best, first_lines};
 use super::picture::Block;
-use super::scan::{Found, Scan};
-use crate::store::insights::fields::{Field, Fields, Row};
-use crate::store::logs::filter_pattern::PatternTest;
-use crate::store::logs::matching;
-use crate::store::logs::test::{LineRef, LineTest, Need, OriginField, line_ref};
+use super::scan::{Found, Scan, add_level};
+use super::steps::{PatternFound, Steps};
+use crate::store::logs::test::line_ref;
 use crate::store::sqlite::Sqlite;
-use crate::store::{LogProblem, LogStore};
 use async_trait::async_trait;
-use model::log::{Group, Level, Line, Stream};
+use model::log::{Group, Line, Stream};
 use model::port::*;
-use model::query::LogQuery;
 use model::time::{Nanos, Range};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A line's place in the order.
-type Place = (Nanos, u64);
-
 impl Sqlite {
-    fn log_scan(&self, ask: &Ask, search: &LogSearch) -> Result<Scan, Problem> {
+    pub(super) fn log_scan(&self, ask: &Ask, search: &LogSearch) -> Result<Scan, Problem> {
         let core = &self.core;
         let picture = core.logs.picture();
         let cursor = search.cursor.map(|cursor| cursor.as_of).filter(|seq| *seq > 0);
@@ -39,152 +34,6 @@ impl Sqlite {
             now: core.now(),
             shared: core.shared.clone(),
         })
-    }
-}
-
-/// What lines must match; `None` if nothing is asked of them.
-fn test_of(query: &LogQuery, now: Nanos) -> Result<Option<Arc<dyn LineTest>>, Problem> {
-    let mut tests: Vec<Box<dyn LineTest>> = Vec::new();
-    if query.filter.is_some() || !query.groups.is_empty() || query.leading_filters().next().is_some() {
-        tests.push(matching::compile(query, now)?);
-    }
-    if let Some(pattern) = &query.filter_pattern {
-        tests.push(Box::new(PatternTest::new(pattern).map_err(|message| Problem::Bad { message, position: None })?));
-    }
-    let second = tests.pop();
-    Ok(match (tests.pop(), second) {
-        (Some(first), Some(second)) => {
-            let need = Need::All(vec![first.need().clone(), second.need().clone()]);
-            Some(Arc::new(Both { tests: [first, second], need }))
-        }
-        (_, second) => second.map(Arc::from),
-    })
-}
-
-/// Two tests that a line must pass.
-struct Both {
-    tests: [Box<dyn LineTest>; 2],
-    need: Need,
-}
-
-impl LineTest for Both {
-    fn test(&self, line: &LineRef) -> bool {
-        self.tests.iter().all(|test| test.test(line))
-    }
-
-    fn need(&self) -> &Need {
-        &self.need
-    }
-
-    fn must_contain(&self) -> Option<&regex::bytes::Regex> {
-        self.tests.iter().find_map(|test| test.must_contain())
-    }
-}
-
-/// The best lines so far, in the order asked for.
-struct Best {
-    order: LogOrder,
-    limit: usize,
-    /// Where the page before ended.
-    beyond: Option<Place>,
-    lines: BTreeMap<Place, Line>,
-}
-
-impl Best {
-    /// Whether a line at this place is on the page, as far as is known.
-    fn wants(&self, place: Place) -> bool {
-        let beyond = match (self.order, self.beyond) {
-            (_, None) => true,
-            (LogOrder::Newest, Some(beyond)) => place < beyond,
-            (LogOrder::Oldest, Some(beyond)) => place > beyond,
-        };
-        beyond && (self.lines.len() < self.limit || self.worst().is_none_or(|worst| self.is_better(place, worst)))
-    }
-
-    fn is_better(&self, a: Place, b: Place) -> bool {
-        match self.order {
-            LogOrder::Newest => a > b,
-            LogOrder::Oldest => a < b,
-        }
-    }
-
-    fn worst(&self) -> Option<Place> {
-        let end = match self.order {
-            LogOrder::Newest => self.lines.first_key_value(),
-            LogOrder::Oldest => self.lines.last_key_value(),
-        };
-        end.map(|(place, _)| *place)
-    }
-
-    fn add(&mut self, line: Line) {
-        if !self.wants((line.time, line.seq)) {
-            return;
-        }
-        self.lines.insert((line.time, line.seq), line);
-        if self.lines.len() > self.limit {
-            match self.order {
-                LogOrder::Newest => self.lines.pop_first(),
-                LogOrder::Oldest => self.lines.pop_last(),
-            };
-        }
-    }
-
-    /// Whether no line of this block, nor of those after it, can be on the page.
-    fn is_complete_before(&self, block: &Block) -> bool {
-        self.lines.len() >= self.limit
-            && self.worst().is_some_and(|(time, _)| match self.order {
-                LogOrder::Newest => block.meta.time.max < time,
-                LogOrder::Oldest => block.meta.time.min > time,
-            })
-    }
-
-    fn into_lines(self) -> Vec<Line> {
-        let lines = self.lines.into_values();
-        match self.order {
-            LogOrder::Newest => lines.rev().collect(),
-            LogOrder::Oldest => lines.collect(),
-        }
-    }
-}
-
-/// The rows of a block that come first in the order, as lines.
-fn first_lines(found: &Found, order: LogOrder, beyond: Option<Place>, limit: usize) -> Result<Vec<Line>, crate::store::block::Corrupt> {
-    let seqs = found.opened.seqs()?;
-    let past = |row: &u32| {
-        let place = (found.opened.times()[*row as usize], seqs[*row as usize].cast_unsigned());
-        beyond.is_none_or(|beyond| if order == LogOrder::Newest { place < beyond } else { place > beyond })
-    };
-    let rows = found.rows.iter().copied();
-    let line = |row: u32| found.opened.line(row as usize);
-    match order {
-        LogOrder::Newest => rows.rev().filter(past).take(limit).map(line).collect(),
-        LogOrder::Oldest => rows.filter(past).take(limit).map(line).collect(),
-    }
-}
-
-/// Steps of a histogram: equal parts of a range, the last may end after it.
-#[derive(Clone, Copy)]
-struct Steps {
-    start: Nanos,
-    length: Nanos,
-    count: usize,
-}
-
-impl Steps {
-    fn of(range: Range, count: u32) -> Steps {
-        let length = (range.length().max(1) as u64).div_ceil(u64::from(count.max(1))).max(1);
-        Steps { start: range.start, length: length as Nanos, count: count as usize }
-    }
-
-    fn at(&self, time: Nanos) -> usize {
-        let step = time.saturating_sub(self.start) / self.length;
-        (step.max(0) as usize).min(self.count.saturating_sub(1))
-    }
-
-    /// The one step that has all of the block, if there is one.
-    fn of_block(&self, block: &Block) -> Option<usize> {
-        let (first, last) = (self.at(block.meta.time.min), self.at(block.meta.time.max));
-        (first == last).then_some(first)
     }
 }
 
@@ -247,7 +96,7 @@ impl LogReader for Sqlite {
                     counts.push((step, [0; 7]));
                 }
                 if let Some((_, levels)) = counts.last_mut() {
-                    super::scan::add_level(levels, severities[*row as usize]);
+                    add_level(levels, severities[*row as usize]);
                 }
             }
             Ok(counts)
@@ -350,7 +199,7 @@ impl LogReader for Sqlite {
             let mut found: FxHashMap<u32, PatternFound> = FxHashMap::default();
             for row in rows.rows.iter().map(|row| *row as usize) {
                 let mut levels = [0; 7];
-                super::scan::add_level(&mut levels, severities[row]);
+                add_level(&mut levels, severities[row]);
                 let time = rows.opened.times()[row];
                 found.entry(patterns[row]).or_insert_with(|| PatternFound::new(steps)).add(steps.at(time), time, &levels);
             }
@@ -449,147 +298,5 @@ impl LogReader for Sqlite {
 
     async fn log_streams(&self, group: &str) -> Result<Vec<Stream>, Problem> {
         self.core.logs.catalog.streams(group).ok_or(Problem::NotFound("log group"))
-    }
-}
-
-/// What is found of a pattern.
-struct PatternFound {
-    levels: [u64; 7],
-    last: Nanos,
-    trend: Vec<u64>,
-}
-
-impl PatternFound {
-    fn new(steps: Steps) -> PatternFound {
-        PatternFound { levels: [0; 7], last: Nanos::MIN, trend: vec![0; steps.count] }
-    }
-
-    fn add(&mut self, step: usize, last: Nanos, levels: &[u64; 7]) {
-        self.levels.iter_mut().zip(levels).for_each(|(to, lines)| *to += lines);
-        self.trend[step] += levels.iter().sum::<u64>();
-        self.last = self.last.max(last);
-    }
-
-    fn merge(&mut self, more: &PatternFound) {
-        self.levels.iter_mut().zip(more.levels).for_each(|(to, lines)| *to += lines);
-        self.trend.iter_mut().zip(&more.trend).for_each(|(to, lines)| *to += lines);
-        self.last = self.last.max(more.last);
-    }
-
-    fn named(self, id: u32, known: Option<&Known>) -> Pattern {
-        Pattern {
-            id,
-            template: known.map(|known| known.template.clone()).unwrap_or_default(),
-            lines: self.levels.iter().sum(),
-            levels: self.levels,
-            first_seen: known.map_or(self.last, |known| known.first_seen),
-            last: self.last,
-            trend: self.trend,
-        }
-    }
-}
-
-/// A field of which values are counted.
-enum FacetField {
-    Origin(OriginField),
-    Level,
-    /// Looked up in each line.
-    Other(Fields, Field),
-}
-
-impl FacetField {
-    fn of(name: &str) -> FacetField {
-        let mut fields = Fields::default();
-        match fields.field(name) {
-            Field::Origin(field, _) => FacetField::Origin(field),
-            Field::Level => FacetField::Level,
-            other => FacetField::Other(fields, other),
-        }
-    }
-
-    /// Whether blocks know how often each value occurs.
-    fn is_counted(&self) -> bool {
-        !matches!(self, FacetField::Other(..))
-    }
-
-    fn of_block(&self, block: &Block, mut each: impl FnMut(&str, u64)) {
-        match self {
-            FacetField::Level => {
-                for level in Level::ALL {
-                    let lines = block.meta.levels[level as usize];
-                    if lines > 0 {
-                        each(level.as_str(), u64::from(lines));
-                    }
-                }
-            }
-            FacetField::Origin(OriginField::Group) => each(&block.meta.group, u64::from(block.meta.lines)),
-            FacetField::Origin(field) => {
-                for origin in &block.meta.origins {
-                    if let Some(text) = origin.text(*field).filter(|text| !text.is_empty()) {
-                        each(text, u64::from(origin.lines));
-                    }
-                }
-            }
-            FacetField::Other(..) => {}
-        }
-    }
-
-    fn of_line(&self, line: &LineRef, mut each: impl FnMut(&str)) {
-        match self {
-            FacetField::Level => each(line.severity.level().as_str()),
-            FacetField::Origin(field) => {
-                let text = field.of(line.origin);
-                if !text.is_empty() {
-                    each(text);
-                }
-            }
-            FacetField::Other(fields, field) => {
-                if let Some(text) = Row::new(line, fields).get(field).display() {
-                    each(&text);
-                }
-            }
-        }
-    }
-}
-
-fn add(counts: &mut FxHashMap<Arc<str>, u64>, value: &str, lines: u64) {
-    match counts.get_mut(value) {
-        Some(count) => *count += lines,
-        None => drop(counts.insert(value.into(), lines)),
-    }
-}
-
-#[async_trait]
-impl LogStore for Sqlite {
-    async fn create_log_group(&self, name: &str, tags: &[(String, String)]) -> Result<(), LogProblem> {
-        self.core.logs.catalog.create_group(name, tags, self.core.now()).await
-    }
-
-    async fn delete_log_group(&self, name: &str) -> Result<(), LogProblem> {
-        self.core.logs.catalog.delete_group(name, self.core.logs.picture().seq).await
-    }
-
-    async fn set_log_retention(&self, group: &str, days: Option<u32>) -> Result<(), LogProblem> {
-        self.core.logs.catalog.set_retention(group, days).await
-    }
-
-    async fn tag_log_group(&self, group: &str, set: &[(String, String)], remove: &[String]) -> Result<(), LogProblem> {
-        self.core.logs.catalog.tag(group, set, remove).await
-    }
-
-    async fn create_log_stream(&self, group: &str, stream: &str) -> Result<(), LogProblem> {
-        self.core.logs.catalog.create_stream(group, stream, self.core.now()).await
-    }
-
-    async fn delete_log_stream(&self, group: &str, stream: &str) -> Result<(), LogProblem> {
-        self.core.logs.catalog.delete_stream(group, stream, self.core.logs.picture().seq).await
-    }
-
-    async fn log_stream_retention(&self, group: &str, stream: &str) -> Result<Option<u32>, LogProblem> {
-        self.core.logs.catalog.retention(group, stream)
-    }
-
-    fn log_seq(&self) -> tokio::sync::watch::Receiver<u64> {
-        self.core.logs.seq.subscribe()
     }
 }

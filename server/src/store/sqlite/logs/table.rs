@@ -1,8 +1,82 @@
-//! Pipelines over lines.
+//! Pipelines over lines: the store finds the lines, the pipeline makes a table of them.
 
+use super::scan::Found;
+use crate::store::insights::Pipeline;
+use crate::store::logs::test::line_ref;
 use crate::store::sqlite::Sqlite;
-use model::port::{Ask, LogSearch, LogTable, Problem};
+use model::port::{Ask, LogOrder, LogReader, LogSearch, LogTable, Problem};
+use model::query::insights::{Command, Direction, Expression};
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
 
-pub async fn table(_: &Sqlite, _: &Ask, _: &LogSearch) -> Result<LogTable, Problem> {
-    Err(Problem::Unavailable("pipelines are not built yet".into()))
+/// Lines that go through a pipeline at once where their order matters.
+const PAGE: u32 = 2_000;
+
+/// Carries out the whole pipeline of a search.
+pub async fn table(store: &Sqlite, ask: &Ask, search: &LogSearch) -> Result<LogTable, Problem> {
+    let pipeline = Pipeline::compile(&search.query, store.core.now(), search.range)?;
+    let (pipeline, complete) = if order_matters(&search.query.commands) {
+        in_order(store, ask, search, pipeline).await?
+    } else {
+        in_any_order(store, ask, search, pipeline).await?
+    };
+    let (mut table, lines) = pipeline.finish();
+    table.exact &= complete;
+    Ok(LogTable { table, lines, scanned: ask.scanned() })
+}
+
+/// Whether the first command that does more than to compute fields takes rows as they come. Newest first is how they come, so the
+/// pipeline does not sort by it.
+fn order_matters(commands: &[Command]) -> bool {
+    let newest_first = |keys: &[(Expression, Direction)]| match keys {
+        [(Expression::Field(name), Direction::Descending)] => matches!(name.as_str(), "@timestamp" | "time"),
+        _ => false,
+    };
+    let first = commands.iter().find(|command| match command {
+        Command::Fields(_) | Command::Display(_) | Command::Filter(_) | Command::Parse { .. } => false,
+        Command::Sort(keys) => !newest_first(keys),
+        _ => true,
+    });
+    !matches!(first, Some(Command::Stats { .. } | Command::Sort(_) | Command::Pattern(_)))
+}
+
+/// Page by page, newest first, until the pipeline has enough.
+async fn in_order(store: &Sqlite, ask: &Ask, search: &LogSearch, mut pipeline: Pipeline) -> Result<(Pipeline, bool), Problem> {
+    let mut search = LogSearch { order: LogOrder::Newest, limit: PAGE.min(search.limit.max(1)), ..search.clone() };
+    loop {
+        let page = store.logs(ask, &search).await?;
+        for line in &page.lines {
+            if !pipeline.wants_more() {
+                return Ok((pipeline, true));
+            }
+            pipeline.push(&line_ref(line, &|| line.trace));
+        }
+        search.limit = PAGE;
+        search.cursor = page.next;
+        if search.cursor.is_none() || !page.complete || !pipeline.wants_more() {
+            return Ok((pipeline, page.complete));
+        }
+    }
+}
+
+/// Block by block.
+async fn in_any_order(store: &Sqlite, ask: &Ask, search: &LogSearch, mut pipeline: Pipeline) -> Result<(Pipeline, bool), Problem> {
+    let scan = store.log_scan(ask, search)?;
+    for line in scan.tail() {
+        pipeline.push(&line_ref(line, &|| line.trace));
+    }
+    let blocks = scan.blocks(LogOrder::Newest).await?;
+    let shared = Arc::new(Mutex::new(Some(pipeline)));
+    let pushing = shared.clone();
+    let look = move |found: &Found| {
+        if let Some(pipeline) = pushing.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            for row in found.rows.iter().rev() {
+                found.opened.see(*row as usize, |line| pipeline.push(line))?;
+            }
+        }
+        Ok(())
+    };
+    let complete = scan.run(ask, blocks, true, look, |(), _| ControlFlow::Continue(()), |_| false).await?;
+    let pipeline = shared.lock().unwrap_or_else(PoisonError::into_inner).take();
+    pipeline.map(|pipeline| (pipeline, complete)).ok_or_else(|| Problem::Unavailable("the pipeline went away".into()))
 }
