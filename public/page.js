@@ -86,8 +86,11 @@
   const countExactly = async () => {
     const page = document.querySelector("[data-exact]");
     if (!page) return;
-    const answer = await fetch(page.dataset.exact, { headers: { accept: "text/html" } });
-    if (!answer.ok) return;
+    page.setAttribute("aria-busy", "true");
+    // Who leaves the page ends this request, and with it the work for it.
+    const answer = await fetch(page.dataset.exact, { headers: { accept: "text/html" } }).catch(() => null);
+    page.removeAttribute("aria-busy");
+    if (!answer || !answer.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const old of all("[data-later]")) {
       const now = fresh.querySelector(`[data-later="${old.dataset.later}"]`);
@@ -101,7 +104,7 @@
   // Keys. Pages add their own rows to the sheet; the trace page has its own handlers.
   const typing = (target) => target.closest && target.closest("input, textarea, select, [contenteditable]");
   const sheet = () => document.getElementById("trace-keys") || document.getElementById("keys");
-  const rows = () => [...all("a[data-row]")];
+  const rows = () => [...all("[data-row]")];
   const move = (step) => {
     const list = rows();
     if (!list.length) return false;

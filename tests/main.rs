@@ -5,6 +5,7 @@ mod browser;
 mod cruddur;
 mod durability;
 mod harness;
+mod logs;
 mod otlp_logs;
 mod pages;
 mod recorder;

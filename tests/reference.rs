@@ -3,6 +3,8 @@
 
 mod examples;
 mod figures;
+mod line_matching;
+pub mod logs;
 mod matching;
 mod merging;
 

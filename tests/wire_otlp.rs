@@ -24,7 +24,10 @@ use server::guard::Hosts;
 use server::http::{AppState, ingest_port, page_port, xray_port};
 use server::ingest::Ingest;
 use server::ingest::own::Own;
+use server::views::Views;
 use std::sync::Arc;
+use tempfile::TempDir;
+use tokio::sync::watch;
 use tower::ServiceExt as _;
 
 /// Clew's routers over a recorder.
@@ -43,9 +46,16 @@ impl Bed {
         let mut own = Own::default();
         own.listen("127.0.0.1", "127.0.0.1:4318".parse().unwrap(), true);
         let hosts = Arc::new(Hosts::new("127.0.0.1:3000".parse().unwrap(), "127.0.0.1", &[]));
-        let ingest = Arc::new(Ingest::new(store.clone(), keys, own));
-        let logs = Arc::new(Memory::over(store.clone()));
-        let state = AppState { store: store.clone(), logs, ingest, hosts, queries: Arc::default() };
+        let data = TempDir::new().unwrap();
+        let state = AppState {
+            store: store.clone(),
+            logs: Arc::new(Memory::over(store.clone())),
+            ingest: Arc::new(Ingest::new(store.clone(), keys, own)),
+            hosts,
+            queries: Arc::default(),
+            views: Arc::new(Views::open(data.path()).unwrap()),
+            stopped: watch::channel(false).1,
+        };
         Bed { store, state }
     }
 

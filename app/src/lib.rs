@@ -17,6 +17,7 @@ use leptos_router::components::{Route, Router, Routes};
 use leptos_router::{ParamSegment, SsrMode, StaticSegment};
 use pages::aliases::AliasesPage;
 use pages::api_docs::ApiDocsPage;
+use pages::logs::{LogContextPage, LogLinePage, LogsPage};
 use pages::not_found::NotFoundPage;
 use pages::overview::OverviewPage;
 use pages::sampling::SamplingPage;
@@ -119,6 +120,9 @@ pub fn App() -> impl IntoView {
                 <Route path=StaticSegment("") view=OverviewPage ssr=SsrMode::Async/>
                 <Route path=StaticSegment("traces") view=TracesPage ssr=SsrMode::Async/>
                 <Route path=(StaticSegment("t"), ParamSegment("id")) view=TracePage ssr=SsrMode::Async/>
+                <Route path=StaticSegment("logs") view=LogsPage ssr=SsrMode::Async/>
+                <Route path=(StaticSegment("logs"), StaticSegment("line"), ParamSegment("at")) view=LogLinePage ssr=SsrMode::Async/>
+                <Route path=(StaticSegment("logs"), StaticSegment("context"), ParamSegment("at")) view=LogContextPage ssr=SsrMode::Async/>
                 <Route path=StaticSegment("sources") view=SourcesPage ssr=SsrMode::Async/>
                 <Route path=StaticSegment("sampling") view=SamplingPage ssr=SsrMode::Async/>
                 <Route path=StaticSegment("aliases") view=AliasesPage ssr=SsrMode::Async/>

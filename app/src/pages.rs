@@ -2,6 +2,7 @@
 
 pub mod aliases;
 pub mod api_docs;
+pub mod logs;
 pub mod not_found;
 pub mod overview;
 pub mod sampling;

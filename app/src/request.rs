@@ -3,13 +3,16 @@
 
 use model::address::{SpanAddress, System};
 use model::id::TraceId;
-use model::port::{Ask, Order, Problem, Reader, TraceSearch};
+use model::log::Line;
+use model::port::{Ask, LogOrder, LogReader, LogSearch, Order, Problem, Reader, TraceSearch};
+use model::query::parse_logs;
 use model::request::{named, naming};
 use model::span::Span;
 use model::time::{HOUR, Range};
 use model::trace::Trace;
 use model::waterfall::View;
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 /// How far ids are followed from the one that was asked for.
 const HOPS: usize = 2;
@@ -94,6 +97,26 @@ pub async fn recorded(reader: &dyn Reader, ask: &Ask, id: TraceId, view: &View) 
         trace.spans.retain(|span| span.family() == family);
     }
     Ok(Recorded { trace, systems })
+}
+
+/// Log lines of a request that its page shows.
+pub const LINES: u32 = 1000;
+
+/// How long they may take: the trace is what the page is about.
+const LINES_WITHIN: Duration = Duration::from_secs(2);
+
+/// The log lines of a request, in the order they happened; none if they cannot be read.
+pub async fn lines(logs: &dyn LogReader, ask: &Ask, id: TraceId, recorded: &Recorded) -> Vec<Line> {
+    let ids: BTreeSet<TraceId> = recorded.systems.iter().map(|system| system.trace_id).chain([id]).collect();
+    let query: Vec<String> = ids.iter().map(|id| format!("trace_id:{id}")).collect();
+    let spans = &recorded.trace.spans;
+    let start = spans.iter().map(|span| span.start).min().unwrap_or_default();
+    let end = spans.iter().map(|span| span.end()).max().unwrap_or_default();
+    let range = Range { start: start.saturating_sub(HOUR), end: end.saturating_add(HOUR) };
+    let Ok(query) = parse_logs(&query.join(" OR ")) else { return Vec::new() };
+    let search = LogSearch { query, groups: vec![], range, order: LogOrder::Oldest, limit: LINES, cursor: None };
+    let ask = ask.clone().until(Instant::now() + LINES_WITHIN);
+    logs.logs(&ask, &search).await.map(|page| page.lines).unwrap_or_default()
 }
 
 /// Traces of which a span names this one.

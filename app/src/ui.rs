@@ -6,6 +6,7 @@ pub mod facets;
 pub mod frame;
 pub mod icon;
 pub mod json;
+pub mod message;
 pub mod moment;
 pub mod picker;
 pub mod setup;

@@ -5,6 +5,7 @@
 
 mod api;
 mod find;
+mod logs;
 mod overview;
 mod pairs;
 mod range;
@@ -13,6 +14,9 @@ mod traces;
 
 pub use api::{ApiColumns, ApiCount, ApiDocs, ApiFacets, ApiKeys, ApiTrace, ApiTraces, ApiValues};
 pub use find::{Find, Found, find};
+pub use logs::{
+    ApiLogLine, ApiLogPanel, ApiLogs, Around, LogCall, LogContext, LogLine, LogView, Logs, VIEW_REMOVE, VIEW_SAVE, parse_log_order,
+};
 pub use overview::Overview;
 pub use pairs::{Pairs, Writer};
 pub use range::{Length, Range, RangeError};

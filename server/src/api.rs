@@ -11,6 +11,7 @@ mod completion;
 mod demo;
 mod find;
 mod lists;
+pub mod logs;
 mod otlp;
 mod panel;
 mod recorded;
@@ -20,7 +21,7 @@ mod stats;
 mod trace;
 pub mod xray;
 
-use crate::store::Store;
+use crate::store::{LogStore, Store};
 use app::url::{ALIASES_REMOVE, ALIASES_SAVE, DEMO_REMOVE, DEMO_START};
 use axum::Router;
 use axum::routing::{get, post};
@@ -30,7 +31,7 @@ use std::sync::Arc;
 type State = axum::extract::State<Arc<dyn Store>>;
 
 /// Every route under `/api/`, `/aliases/` and `/demo/`, and `/find`.
-pub fn routes(store: Arc<dyn Store>) -> Router {
+pub fn routes(store: Arc<dyn Store>, logs: Arc<dyn LogStore>) -> Router {
     Router::new()
         .route("/api/traces", get(lists::traces))
         .route("/api/traces/count", get(lists::count))
@@ -56,4 +57,6 @@ pub fn routes(store: Arc<dyn Store>) -> Router {
         .route(DEMO_START, post(demo::start))
         .route(DEMO_REMOVE, post(demo::remove))
         .with_state(store)
+        // Of a trace its log lines are a part.
+        .layer(axum::Extension(logs))
 }

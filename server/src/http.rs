@@ -8,6 +8,7 @@ use crate::ingest::otlp::{grpc, http, signal_of_path};
 use crate::ingest::xray::api as xray;
 use crate::ingest::{Ingest, Signal};
 use crate::store::{LogStore, Store};
+use crate::views::{self, Views};
 use crate::{api, pages};
 use axum::Router;
 use axum::body::Body;
@@ -18,6 +19,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::IntoResponse as _;
 use axum::routing::get;
 use std::sync::Arc;
+use tokio::sync::watch;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
@@ -28,6 +30,9 @@ pub struct AppState {
     pub logs: Arc<dyn LogStore>,
     pub ingest: Arc<Ingest>,
     pub hosts: Arc<Hosts>,
+    pub views: Arc<Views>,
+    /// Says when the server stops: what streams without end stops, too.
+    pub stopped: watch::Receiver<bool>,
     /// Queries of CloudWatch Logs Insights.
     pub queries: Arc<Queries>,
 }
@@ -149,9 +154,11 @@ pub fn page_port(state: AppState) -> Router {
     let guarded = Router::new()
         .route("/metrics", get(metrics))
         .with_state(state.clone())
-        .merge(api::routes(state.store.clone()))
+        .merge(api::routes(state.store.clone(), state.logs.clone()))
         .merge(api::sampling::routes(state.ingest.sampling.clone()))
-        .merge(pages::routes(state.store.clone(), state.logs.clone(), state.ingest.sampling.clone()))
+        .merge(api::logs::routes(api::logs::Logs { store: state.store.clone(), logs: state.logs.clone(), stopped: state.stopped.clone() }))
+        .merge(views::routes(state.views.clone()))
+        .merge(pages::routes(state.store.clone(), state.logs.clone(), state.ingest.sampling.clone(), state.views.clone()))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(from_fn_with_state(state.clone(), guard));
     Router::new().route("/healthz", get(healthz)).merge(guarded).layer(from_fn_with_state(state, sources_first))

@@ -8,6 +8,7 @@ pub mod store;
 pub mod api;
 pub mod assets;
 pub mod pages;
+pub mod views;
 
 pub mod demo;
 
@@ -32,6 +33,7 @@ use store::sqlite::{Sqlite, StoreConfig};
 use store::{LogStore, Store};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use views::Views;
 
 /// A server that runs.
 pub struct Running {
@@ -123,8 +125,10 @@ where
     let data = config.data.clone();
     let (store, logs) = open(config, listeners, warnings).await?;
     let ingest = Arc::new(Ingest::new(store.clone(), keys, own).with_rules_in(&data));
-    let state = AppState { store: store.clone(), logs, ingest: ingest.clone(), hosts, queries: Arc::default() };
+    let views = Arc::new(Views::open(&data)?);
     let (stop, stopped) = watch::channel(false);
+    let state =
+        AppState { store: store.clone(), logs, ingest: ingest.clone(), hosts, queries: Arc::default(), views, stopped: stopped.clone() };
     let mut listeners = JoinSet::new();
     listeners.spawn(listen::serve(bound.http, http::page_port(state.clone()), stopped.clone()));
     for listener in [bound.otlp_http, bound.otlp_grpc].into_iter().flatten() {

@@ -1,12 +1,17 @@
 //! The browser bundle: what HTML alone cannot do. Everything here reaches wasm, nothing else does.
 
+mod dom;
+mod endless;
 mod histogram;
 mod percent;
 mod query_bar;
+mod tail;
 mod waterfall;
 
+pub use endless::Endless;
 pub use histogram::Brush;
 pub use query_bar::QueryBar;
+pub use tail::Tail;
 pub use waterfall::Waterfall;
 
 use leptos::prelude::*;

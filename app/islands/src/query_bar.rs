@@ -1,6 +1,8 @@
 //! The query box: a plain input of the form around it, with suggestions of keys and values, and the place of an error
-//! marked while it is written. Suggestions come from `/api/keys` and `/api/values`.
+//! marked while it is written. Suggestions come from `/api/keys` and `/api/values`; of logs, whose language is larger than this
+//! bundle should be, both come from `/api/logs/complete`. What was asked before is offered to an empty box.
 
+use crate::dom::{answer, field, number_of, text_of};
 use leptos::ev::KeyboardEvent;
 use leptos::html::Input;
 use leptos::prelude::*;
@@ -23,9 +25,9 @@ struct Hint {
     note: String,
 }
 
-/// The input. `range` is the page's time range as a query string: suggestions are what occurs in it.
+/// The input. `range` is the page's time range as a query string: suggestions are what occurs in it. `logs` says which language it is.
 #[island]
-pub fn QueryBar(query: String, range: String) -> impl IntoView {
+pub fn QueryBar(query: String, range: String, logs: bool) -> impl IntoView {
     let input = NodeRef::<Input>::new();
     let hints = RwSignal::new(Vec::<Hint>::new());
     let chosen = RwSignal::new(None::<usize>);
@@ -35,6 +37,8 @@ pub fn QueryBar(query: String, range: String) -> impl IntoView {
     // Bytes of the text that a suggestion replaces.
     let replace = StoredValue::new(0..0_usize);
     let range = StoredValue::new(range);
+    let here = query.clone();
+    Effect::new(move |_| remember(&here));
 
     let close = move || {
         asked.update_value(|n| *n += 1);
@@ -44,24 +48,42 @@ pub fn QueryBar(query: String, range: String) -> impl IntoView {
     let suggest = move || {
         let Some(element) = input.get_untracked() else { return };
         let text = element.value();
-        wrong.set(error_in(&text));
-        let done = completion(&text, caret(&element, &text));
-        let url = match &done.completing {
-            Completing::Nothing => return close(),
-            Completing::Key { prefix } => format!("/api/keys?{}&prefix={}", range.get_value(), encoded(prefix)),
-            Completing::Value { key, prefix } => {
-                format!("/api/values?{}&key={}&prefix={}", range.get_value(), encoded(key), encoded(prefix))
+        let at = caret(&element, &text);
+        let url = if logs {
+            ["/api/logs/complete?", &range.get_value(), "&at=", &at.to_string(), "&q=", &encoded(&text)].concat()
+        } else {
+            wrong.set(parse(&text).err().and_then(|error| place_of(&text, error.position, error.message)));
+            let done = completion(&text, at);
+            replace.set_value(done.replace);
+            match &done.completing {
+                Completing::Nothing => return close(),
+                Completing::Key { prefix } => ["/api/keys?", &range.get_value(), "&prefix=", &encoded(prefix)].concat(),
+                Completing::Value { key, prefix } => {
+                    ["/api/values?", &range.get_value(), "&key=", &encoded(key), "&prefix=", &encoded(prefix)].concat()
+                }
             }
         };
-        replace.set_value(done.replace);
         asked.update_value(|n| *n += 1);
         let this = asked.get_value();
         spawn_local(async move {
-            let found = fetch(&url).await.map(|answer| read(&answer)).unwrap_or_default();
-            if asked.get_value() == this {
-                hints.set(found);
-                chosen.set(None);
+            let answer = fetch(&url).await;
+            if asked.get_value() != this {
+                return;
             }
+            let mut found = if text.is_empty() { remembered() } else { Vec::new() };
+            if let Some(answer) = answer {
+                if logs {
+                    replace.set_value(number_of(&answer, "from") as usize..number_of(&answer, "to") as usize);
+                    let error = field(&answer, "error").filter(|error| error.is_object());
+                    wrong.set(error.and_then(|error| {
+                        place_of(&text, number_of(&error, "position") as usize, text_of(&error, "message").unwrap_or_default())
+                    }));
+                }
+                found.extend(read(&answer));
+            }
+            found.truncate(SHOWN);
+            hints.set(found);
+            chosen.set(None);
         });
     };
     let accept = move |n: usize| {
@@ -73,9 +95,10 @@ pub fn QueryBar(query: String, range: String) -> impl IntoView {
         }
         let after = text[range.end..].strip_prefix(':').map_or(range.end, |rest| text.len() - rest.len());
         let is_key = hint.text.ends_with(':');
+        let goes_on = is_key || hint.text.ends_with('(');
         text.replace_range(range.start..if is_key { after } else { range.end }, &hint.text);
         let mut end = range.start + hint.text.len();
-        if !is_key {
+        if !goes_on {
             if !text[end..].starts_with(' ') {
                 text.insert(end, ' ');
             }
@@ -119,7 +142,7 @@ pub fn QueryBar(query: String, range: String) -> impl IntoView {
     view! {
         <div class="query-bar">
             <input class="input mono" type="text" name="q" value=query node_ref=input data-search="" autocomplete="off" autocapitalize="off" spellcheck="false"
-                placeholder="service:checkout status:error duration:>500ms" aria-label="Query"
+                placeholder=if logs { "timeout level:error service:checkout | stats count(*) by bin(5m)" } else { "service:checkout status:error duration:>500ms" } aria-label="Query"
                 role="combobox" aria-autocomplete="list" aria-controls="hints"
                 aria-expanded=move || if hints.get().is_empty() { "false" } else { "true" }
                 aria-activedescendant=move || chosen.get().map(|n| format!("hint-{n}"))
@@ -135,13 +158,39 @@ pub fn QueryBar(query: String, range: String) -> impl IntoView {
 }
 
 /// The text before an error, the character at it, and what was expected there.
-fn error_in(text: &str) -> Option<(String, String, String)> {
-    let error = parse(text).err()?;
-    let (before, rest) = text.split_at_checked(error.position)?;
+fn place_of(text: &str, position: usize, message: String) -> Option<(String, String, String)> {
+    let (before, rest) = text.split_at_checked(position)?;
     let at = rest.chars().next().filter(|c| !c.is_whitespace()).unwrap_or('\u{a0}');
     // The last of what was read right is enough to find the place.
     let skip = before.chars().count().saturating_sub(24);
-    Some((before.chars().skip(skip).collect(), at.to_string(), error.message))
+    Some((before.chars().skip(skip).collect(), at.to_string(), message))
+}
+
+/// Queries remembered for a page.
+const REMEMBERED: usize = 30;
+
+/// Where this page's queries are kept in the browser, and those that are, the latest first.
+fn memory() -> Option<(web_sys::Storage, String, Vec<String>)> {
+    let storage = window().local_storage().ok()??;
+    let name = ["queries:", &window().location().pathname().ok()?].concat();
+    let kept = storage.get_item(&name).ok()?.unwrap_or_default();
+    Some((storage, name, kept.split('\n').filter(|query| !query.is_empty()).map(str::to_owned).collect()))
+}
+
+/// Keeps a query that was asked.
+fn remember(query: &str) {
+    let Some((storage, name, mut kept)) = memory().filter(|_| !query.trim().is_empty()) else { return };
+    kept.retain(|other| other != query);
+    kept.insert(0, query.replace('\n', " "));
+    kept.truncate(REMEMBERED);
+    // A browser that keeps nothing offers nothing.
+    let _ = storage.set_item(&name, &kept.join("\n"));
+}
+
+/// The latest queries as suggestions.
+fn remembered() -> Vec<Hint> {
+    let kept = memory().map(|(_, _, kept)| kept).unwrap_or_default();
+    kept.into_iter().take(SHOWN / 2).map(|query| Hint { label: query.clone(), text: query, note: "asked before".to_owned() }).collect()
 }
 
 /// The caret as a byte offset of the text; browsers count UTF-16 units.
@@ -163,27 +212,22 @@ fn encoded(text: &str) -> String {
 
 /// The JSON at a URL; nothing if there is none.
 async fn fetch(url: &str) -> Option<JsValue> {
-    let answer = JsFuture::from(window().fetch_with_str(url)).await.ok()?;
-    let answer: web_sys::Response = answer.dyn_into().ok()?;
-    if !answer.ok() {
-        return None;
-    }
-    JsFuture::from(answer.json().ok()?).await.ok()
+    JsFuture::from(answer(url).await?.json().ok()?).await.ok()
 }
 
-/// `{"keys":[{"key","kind"}]}` or `{"values":[{"value","spans"}]}`.
+/// `{"keys":[{"key","kind"}]}`, `{"values":[{"value","spans"}]}` or `{"hints":[{"label","text","note"}]}`.
 fn read(answer: &JsValue) -> Vec<Hint> {
-    let field = |of: &JsValue, name: &str| js_sys::Reflect::get(of, &JsValue::from_str(name)).ok();
-    let text = |of: &JsValue, name: &str| field(of, name).and_then(|value| value.as_string());
     let list = |name: &str| field(answer, name).and_then(|value| value.dyn_into::<js_sys::Array>().ok()).unwrap_or_default();
     let keys = list("keys").into_iter().filter_map(|row| {
-        let key = text(&row, "key")?;
-        Some(Hint { text: format!("{key}:"), label: key, note: text(&row, "kind").unwrap_or_default() })
+        let key = text_of(&row, "key")?;
+        Some(Hint { text: [&key, ":"].concat(), label: key, note: text_of(&row, "kind").unwrap_or_default() })
     });
     let values = list("values").into_iter().filter_map(|row| {
-        let value = text(&row, "value")?;
-        let spans = field(&row, "spans").and_then(|n| n.as_f64()).unwrap_or_default();
-        Some(Hint { text: value_text(&value), label: value, note: (spans as u64).to_string() })
+        let value = text_of(&row, "value")?;
+        Some(Hint { text: value_text(&value), label: value, note: (number_of(&row, "spans") as u64).to_string() })
     });
-    keys.chain(values).take(SHOWN).collect()
+    let hints = list("hints").into_iter().filter_map(|row| {
+        Some(Hint { label: text_of(&row, "label")?, text: text_of(&row, "text")?, note: text_of(&row, "note").unwrap_or_default() })
+    });
+    keys.chain(values).chain(hints).collect()
 }

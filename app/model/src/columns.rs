@@ -11,15 +11,17 @@ mod wire;
 use crate::address::{SpanAddress, System};
 use crate::call;
 use crate::id::{SpanId, TraceId};
+use crate::log::{Level, Line, TraceLink};
 use crate::segments::{Segments, parents};
 use crate::span::{Family, Kind, Span, Status};
 use crate::time::{Nanos, SECOND};
 use crate::trace::{NEVER_COMPLETED_AFTER, Trace};
+use crate::waterfall::NONE;
 use std::collections::HashMap;
 use wire::{Reader, Writer};
 
 /// The first bytes of the form; the last of them is its version.
-const MAGIC: [u8; 5] = *b"CLEW\x02";
+const MAGIC: [u8; 5] = *b"CLEW\x03";
 
 /// The media type of the form.
 pub const MEDIA_TYPE: &str = "application/vnd.clew.columns";
@@ -81,9 +83,28 @@ pub struct Columns {
     pub target: Vec<u32>,
     /// Of what is in progress, 1 + the seconds from `base` until X-Ray announced it; else 0.
     pub announced: Vec<u32>,
+    /// Log lines of the trace, by time.
+    pub lines: Vec<LineMark>,
     /// Ids that more than one span has, sorted.
     shared: Vec<SpanId>,
 }
+
+/// A log line of the trace, as its row shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LineMark {
+    /// The span it names; [`crate::waterfall::NONE`] if it names none that is here.
+    pub span: u32,
+    /// Nanoseconds from [`Columns::base`].
+    pub time: i64,
+    /// With the time the line's address.
+    pub seq: u64,
+    pub level: Level,
+    /// The beginning of its first line.
+    pub text: String,
+}
+
+/// Characters of a line's text.
+const LINE_TEXT: usize = 200;
 
 /// The small facts of a span in one byte: kind (3 bits), status (2), entry, has an exception, in progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -180,10 +201,30 @@ impl Columns {
             targets,
             target,
             announced: spans.iter().map(|span| announced(span, base)).collect(),
+            lines: Vec::new(),
             shared: Vec::new(),
         };
         columns.find_shared();
         columns
+    }
+
+    /// With the log lines of the trace.
+    pub fn with_lines(mut self, lines: &[Line]) -> Columns {
+        // From the last to the first, so that of two spans of one id the first stays.
+        let spans = (0..self.len()).rev().map(|n| ((self.system_of(n).trace_id, self.id[n]), n as u32));
+        let spans: HashMap<(TraceId, SpanId), u32> = spans.collect();
+        let place = |link: TraceLink| spans.get(&(link.trace_id, link.span_id?)).copied();
+        let mark = |line: &Line| LineMark {
+            span: line.trace.and_then(place).unwrap_or(NONE),
+            time: line.time.saturating_sub(self.base),
+            seq: line.seq,
+            level: line.severity.level(),
+            text: line.message.trim().lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(LINE_TEXT).collect(),
+        };
+        let mut marks: Vec<LineMark> = lines.iter().map(mark).collect();
+        marks.sort_by_key(|mark| (mark.time, mark.seq));
+        self.lines = marks;
+        self
     }
 
     /// The shortest address that means this span and no other.
@@ -321,6 +362,14 @@ pub fn encode(columns: &Columns) -> Vec<u8> {
     for values in [&columns.events, &columns.links, &columns.dropped, &columns.system, &columns.target, &columns.announced] {
         to.sparse(values.iter().copied());
     }
+    to.number(columns.lines.len() as u64);
+    for line in &columns.lines {
+        to.number(u64::from(line.span.wrapping_add(1)));
+        to.signed(line.time);
+        to.number(line.seq);
+        to.bytes(&[line.level as u8]);
+    }
+    columns.lines.iter().for_each(|line| to.text(&line.text));
     to.done()
 }
 
@@ -374,6 +423,14 @@ pub fn decode(bytes: &[u8]) -> Result<Columns, Malformed> {
     let (system, target, announced) = (from.sparse(n)?, from.sparse(n)?, from.sparse(n)?);
     system.iter().try_for_each(|&at| index(at.into(), systems.len()).map(drop))?;
     target.iter().try_for_each(|&at| index(at.into(), targets.len() + 1).map(drop))?;
+    let count = from.count(5)?;
+    let mut lines = from.many(count, |from| {
+        let span = index(from.number()?, n + 1)?.wrapping_sub(1);
+        let (time, seq, [level]) = (from.signed()?, from.number()?, from.array()?);
+        let level = *Level::ALL.get(usize::from(level)).ok_or(Malformed)?;
+        Ok(LineMark { span, time, seq, level, text: String::new() })
+    })?;
+    lines.iter_mut().try_for_each(|line| from.text().map(|text| line.text = text))?;
     let mut columns = Columns {
         trace_id,
         base,
@@ -399,6 +456,7 @@ pub fn decode(bytes: &[u8]) -> Result<Columns, Malformed> {
         targets,
         target,
         announced,
+        lines,
         shared: Vec::new(),
     };
     columns.find_shared();

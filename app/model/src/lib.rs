@@ -9,6 +9,7 @@ pub mod time;
 pub mod address;
 pub mod attr;
 pub mod call;
+pub mod json;
 pub mod log;
 pub mod segments;
 pub mod span;
@@ -22,6 +23,7 @@ pub mod query;
 pub mod request;
 pub mod sampling;
 pub mod semconv;
+pub mod views;
 
 pub mod colour;
 

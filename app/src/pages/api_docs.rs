@@ -22,7 +22,7 @@ struct Call {
     answer: &'static str,
 }
 
-const CALLS: [Call; 13] = [
+const CALLS: [Call; 23] = [
     Call {
         path: "/api/traces",
         parameters: "q, range, limit (1–1000, 50), order, cursor",
@@ -58,6 +58,48 @@ const CALLS: [Call; 13] = [
         parameters: "q with a stats command, range",
         answer: r#"{"columns":["service","p95"],"rows":[["checkout",1200000]],"exact"}"#,
     },
+    Call {
+        path: "/api/logs",
+        parameters: "q (the query language of logs), group (repeated; none = all), range, order (newest, oldest), limit (1–10000, 100), cursor",
+        answer: r#"{"logs":[{"seq","time","received_at","message","level","severity","severity_sent","group","stream","service","environment","host","logger","source","attributes":{},"resource":{},"trace_id","span_id","how","at"}],"cursor","as_of","complete"}"#,
+    },
+    Call {
+        path: "/api/logs/histogram",
+        parameters: "q, group, range, buckets (0–1000, 60), as_of",
+        answer: r#"{"lines","levels":{"none","trace","debug","info","warn","error","fatal"},"exact","histogram":[{"start","lines","levels"}]}"#,
+    },
+    Call {
+        path: "/api/logs/facets",
+        parameters: "q, group, range, key (repeated; default: level, service, group, stream, logger, host, environment), limit (10)",
+        answer: r#"{"facets":[{"key","values":[{"value","lines"}],"distinct","exact"}]}"#,
+    },
+    Call { path: "/api/logs/fields", parameters: "group, range, limit (100)", answer: r#"{"fields":[{"name","percent"}]}"# },
+    Call {
+        path: "/api/logs/patterns",
+        parameters: "q, group, range, steps (40), limit (100)",
+        answer: r#"{"patterns":[{"id","template","lines","levels","first_seen","last","trend":[0]}]}"#,
+    },
+    Call {
+        path: "/api/logs/table",
+        parameters: "q with commands after a |, group, range. Stops after a minute. With Accept: text/event-stream, events progress and then result (or problem)",
+        answer: r#"{"columns":["level","count(*)"],"rows":[["error",12]],"exact","lines":["/logs/line/…"],"scanned":{"blocks","blocks_done","lines","bytes","matched"}}"#,
+    },
+    Call {
+        path: "/api/logs/tail",
+        parameters: "q, group, limit (of one event: 1–1000, 200), after (a seq; without it, from now on)",
+        answer: "Server-sent events: data is {\"lines\":[…],\"skipped\":n}, lines as above in the order they arrived; skipped of them were more than the limit. The id is the seq reached; a reader that comes again with Last-Event-ID goes on there.",
+    },
+    Call {
+        path: "/api/logs/export",
+        parameters: "q, group, range, order, format (ndjson, csv)",
+        answer: "Everything the search finds, streamed; of a query with commands, its rows.",
+    },
+    Call {
+        path: "/api/logs/line/{at}",
+        parameters: "format=raw for the message alone, as it was sent",
+        answer: "One line, as above; at is {time in ns}.{seq}, the last part of its address.",
+    },
+    Call { path: "/api/logs/groups", parameters: "", answer: r#"{"groups":[{"name","created","retention_days","lines","bytes"}]}"# },
     Call { path: "/api/keys", parameters: "prefix, range, limit (20)", answer: r#"{"keys":[{"key","kind"}]}"# },
     Call {
         path: "/api/values",
@@ -89,13 +131,15 @@ fn docs(http: &str) -> AnyView {
     });
     let examples = format!(
         "curl -G {http}/api/traces --data-urlencode 'q=service:checkout status:error' -d last=1h -d order=duration\n\
-         curl -G {http}/api/stats --data-urlencode 'q=entry:true | stats count(), p95(duration) by service' -d last=1d"
+         curl -G {http}/api/stats --data-urlencode 'q=entry:true | stats count(), p95(duration) by service' -d last=1d\n\
+         curl -G {http}/api/logs --data-urlencode 'q=level:error timeout' -d last=1d\n\
+         curl -N -G {http}/api/logs/tail --data-urlencode 'q=service:checkout'"
     );
     view! {
         <div class="page-head"><h1>"JSON API"</h1></div>
         <div class="prose stack">
             <p>"Every page is made from these calls; what a page shows, a script can have. All are reads, with "<code>"GET"</code>"; aliases of services can also be "<code>"PUT"</code>"."</p>
-            <Code id="api-example" text=examples label="Two example calls"/>
+            <Code id="api-example" text=examples label="Example calls"/>
             <h2>"What calls share"</h2>
             <dl class="facts wide">
                 <dt><code>"q"</code></dt><dd>"A query, as in the search box. Without it, everything."</dd>

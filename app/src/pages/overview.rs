@@ -12,9 +12,10 @@ use crate::{Host, url};
 use figures::{Figures, Route};
 use leptos::prelude::*;
 use model::colour::{Colours, colours};
-use model::port::{Problem, TraceRow};
-use model::query::{with, without};
+use model::port::{LogOrder, LogSearch, Problem, TraceRow};
+use model::query::{parse_logs, with, without};
 use model::time::{Human, Range};
+use std::time::{Duration, Instant};
 
 #[component]
 pub fn OverviewPage() -> impl IntoView {
@@ -35,12 +36,13 @@ async fn show(here: Here) -> Result<Shown, Problem> {
             {picker(url.range, here.now, &|range| url::Overview { range }.to_string(), "/", vec![])}
         </div>
     };
+    let errors = error_lines(&here, url.range).await;
     let body = match figures.services.is_empty() {
         true => view! { {head}{nothing(url.range)} }.into_any(),
         false => view! {
             {head}
             {(!figures.exact).then(|| view! { <p class="notice warn">"There was too much to count in time: figures are lower bounds. A shorter range is exact."</p> })}
-            {totals(&figures, url.range)}
+            {totals(&figures, url.range, errors)}
             {services::table(&figures, url.range, &colours)}
             <div class="halves">
                 {routes(&figures.routes, url.range, &colours)}
@@ -62,7 +64,17 @@ fn query_of(terms: &[(&str, &str)]) -> String {
     terms.iter().fold(String::new(), |text, (key, value)| with(&without(&text, key, value), key, value))
 }
 
-fn totals(figures: &Figures, range: url::Range) -> AnyView {
+/// Log lines that are errors; nothing if that cannot be said at once.
+async fn error_lines(here: &Here, range: url::Range) -> Option<(u64, String)> {
+    let url = url::Logs::of("level:>=error", range);
+    let query = parse_logs(&url.query).ok()?;
+    let search = LogSearch { query, groups: vec![], range: range.resolve(here.now), order: LogOrder::Newest, limit: 1, cursor: None };
+    let ask = here.ask.clone().until(Instant::now() + Duration::from_millis(100));
+    let count = here.logs.log_count(&ask, &search, 0).await.ok()?;
+    (count.lines > 0).then(|| (count.lines, url.to_string()))
+}
+
+fn totals(figures: &Figures, range: url::Range, error_lines: Option<(u64, String)>) -> AnyView {
     let (all, bad) = figures.totals();
     let counted = figures.counted();
     let bars = chart::histogram(figures.bars_range(), &figures.bars(), ("request", "requests"), &|bar: Range| {
@@ -75,6 +87,7 @@ fn totals(figures: &Figures, range: url::Range) -> AnyView {
                     <strong>{plural(all.round() as u64, "request", "requests")}</strong>
                     <span class="muted">{rate(all, counted)}</span>
                     <a class="error" href=traces("entry:true status:error", range)>{format!("{} failed ({})", count(bad.round() as u64), percent(bad, all))}</a>
+                    {error_lines.map(|(lines, href)| view! { <a class="error" href=href>{plural(lines, "error in logs", "errors in logs")}</a> })}
                 </p>
                 <p class="muted hint">"A request is counted in each service it enters"</p>
             </header>

@@ -7,6 +7,7 @@ mod exceptions;
 mod figures;
 mod head;
 mod inferred;
+mod lines;
 mod raw;
 mod rows;
 mod search;
@@ -18,7 +19,7 @@ mod tools;
 pub use detail::span_panel;
 pub use search::found;
 
-use crate::request::recorded;
+use crate::request::{self, recorded};
 use crate::ui::frame::{Shown, Tab, page};
 use crate::url;
 use drawing::Drawing;
@@ -41,7 +42,8 @@ pub fn TracePage() -> impl IntoView {
             Some(span) => here.reader.links_to(&here.ask, span.trace_id).await?,
             None => Vec::new(),
         };
-        let drawing = Drawing::of(url, recorded, links, here.now);
+        let lines = request::lines(&*here.logs, &here.ask, id, &recorded).await;
+        let drawing = Drawing::of(url, recorded, lines, links, here.now);
         let main = drawing.title();
         Ok(Shown { title: main, tab: Tab::Traces, range: url::Range::default(), status: 200, body: body(&drawing).into_any() })
     })
@@ -55,6 +57,7 @@ fn body(drawing: &Drawing) -> impl IntoView + use<> {
         Form::Waterfall => rows::waterfall(drawing).into_any(),
         Form::Flame => figures::flame(drawing).into_any(),
         Form::Table => figures::table(drawing).into_any(),
+        Form::Logs => lines::tab(drawing).into_any(),
     };
     view! {
         // Asked for while the bundle is still on its way.

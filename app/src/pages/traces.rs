@@ -4,6 +4,8 @@ mod counts;
 mod list;
 mod search;
 
+pub(crate) use search::error;
+
 use crate::ui::frame::{Here, Shown, Tab, page};
 use crate::ui::setup::Endpoints;
 use crate::ui::{chart, empty, facets};
@@ -55,7 +57,7 @@ fn not_a_query(asked: Asked, error: ParseError) -> Shown {
     let body = view! {
         <h1 class="sr">"Traces"</h1>
         {search::form(&asked)}
-        {search::error(&asked.url.query, error.position, &error.message)}
+        {search::error(&asked.url.query, error.position, &error.message, search::help())}
     };
     Shown { title: "Traces".into(), tab: Tab::Traces, range: asked.url.range, status: 400, body: body.into_any() }
 }

@@ -4,56 +4,121 @@
 use super::moment::{Form, Moment};
 use super::plural;
 use leptos::prelude::*;
-use model::port::Bucket;
+use model::log::Level;
+use model::port::{Bucket, LogBucket};
 use model::time::{DAY, HOUR, MINUTE, Nanos, Range, Rfc3339, SECOND};
 
 /// Height of a chart's drawing, in its own units.
 const HEIGHT: f64 = 100.0;
 
+/// A bar: what it counts, from the foot up.
+struct Bar {
+    range: Range,
+    /// Class of its rectangle, and how many.
+    parts: Vec<(&'static str, u64)>,
+    /// What it counts, in words.
+    label: String,
+}
+
 /// Bars of traces over time, those with errors at the foot. `link` is where a bar leads.
 pub fn histogram(range: Range, buckets: &[Bucket], what: (&'static str, &'static str), link: &dyn Fn(Range) -> String) -> AnyView {
-    let peak = buckets.iter().map(|bucket| bucket.traces).max().unwrap_or_default();
-    let most = peak.max(1);
     let step = step_of(range, buckets.len());
-    let bars = buckets.iter().enumerate().map(|(n, bucket)| {
-        let span = Range { start: bucket.start, end: bucket.start.saturating_add(step).min(range.end) };
-        let height = |count: u64| if count == 0 { 0.0 } else { (HEIGHT * count as f64 / most as f64).max(3.0) };
-        let (all, bad) = (height(bucket.traces), height(bucket.errors).min(height(bucket.traces)));
-        let label = label(span, bucket, what);
-        let x = n as f64;
+    let bars = buckets.iter().map(|bucket| {
+        let errors = bucket.errors.min(bucket.traces);
+        let and = if errors > 0 { format!(", {} with errors", super::count(errors)) } else { String::new() };
+        Bar {
+            range: Range { start: bucket.start, end: bucket.start.saturating_add(step).min(range.end) },
+            parts: vec![("bad", errors), ("all", bucket.traces - errors)],
+            label: format!("{}{and}", plural(bucket.traces, what.0, what.1)),
+        }
+    });
+    bars_over(range, &bars.collect::<Vec<_>>(), what, link)
+}
+
+/// Levels as bars stack them, the worst at the foot.
+const STACKED: [Level; 7] = [Level::Fatal, Level::Error, Level::Warn, Level::Info, Level::Debug, Level::Trace, Level::None];
+
+/// Classes of parts that are seen however small they are.
+const BAD: [&str; 3] = ["bad", "level-error", "level-fatal"];
+
+/// Bars of log lines over time, by level.
+pub fn levels(range: Range, buckets: &[LogBucket], link: &dyn Fn(Range) -> String) -> AnyView {
+    let step = step_of(range, buckets.len());
+    let bars = buckets.iter().map(|bucket| {
+        let parts = STACKED.map(|level| (level_class(level), bucket.of(level)));
+        let some = STACKED.iter().filter(|level| bucket.of(**level) > 0);
+        let each: Vec<String> = some.map(|level| format!("{} {}", super::count(bucket.of(*level)), level.as_str())).collect();
+        Bar {
+            range: Range { start: bucket.start, end: bucket.start.saturating_add(step).min(range.end) },
+            parts: parts.into(),
+            label: if each.is_empty() { "0 lines".to_owned() } else { each.join(", ") },
+        }
+    });
+    bars_over(range, &bars.collect::<Vec<_>>(), ("line", "lines"), link)
+}
+
+/// The class that gives a level its colour.
+pub fn level_class(level: Level) -> &'static str {
+    match level {
+        Level::None => "level-none",
+        Level::Trace => "level-trace",
+        Level::Debug => "level-debug",
+        Level::Info => "level-info",
+        Level::Warn => "level-warn",
+        Level::Error => "level-error",
+        Level::Fatal => "level-fatal",
+    }
+}
+
+/// The shares of levels as one bar, the worst first.
+pub fn level_mix(levels: &[u64; 7]) -> AnyView {
+    let all: u64 = levels.iter().sum();
+    let some = STACKED.into_iter().map(|level| (level, levels[level as usize])).filter(|(_, n)| *n > 0);
+    let label: Vec<String> = some.clone().map(|(level, n)| format!("{} {}", super::count(n), level.as_str())).collect();
+    let label = label.join(", ");
+    let part = |(level, n): (Level, u64)| {
+        view! { <span class=level_class(level) style=format!("width:{:.1}%", 100.0 * n as f64 / all as f64)></span> }
+    };
+    view! { <span class="mix" role="img" title=label.clone() aria-label=label>{some.map(part).collect_view()}</span> }.into_any()
+}
+
+fn bars_over(range: Range, bars: &[Bar], what: (&'static str, &'static str), link: &dyn Fn(Range) -> String) -> AnyView {
+    let total = |bar: &Bar| bar.parts.iter().map(|(_, n)| n).sum::<u64>();
+    let peak = bars.iter().map(total).max().unwrap_or_default();
+    let clock = |at: Nanos| Rfc3339(at / SECOND * SECOND).to_string().replace('T', " ").replace('Z', " UTC");
+    let drawn = bars.iter().enumerate().map(|(n, bar)| {
+        let (x, all) = (n as f64, total(bar));
+        // What is there can be seen, and what is bad of it too, however little it is.
+        let tall = if all == 0 { 0.0 } else { (HEIGHT * all as f64 / peak as f64).max(3.0) };
+        let mut foot = HEIGHT;
+        let parts = bar.parts.iter().filter(|(_, n)| *n > 0).map(|(class, n)| {
+            let height = (tall * *n as f64 / all as f64).max(if BAD.contains(class) { 3.0 } else { 0.0 });
+            foot -= height;
+            view! { <rect class=*class x=x + 0.08 y=foot width="0.84" height=height/> }
+        });
+        let parts = parts.collect_view();
+        let label = format!("{}\n{} – {}", bar.label, clock(bar.range.start), clock(bar.range.end));
         // A bar's whole column can be clicked, not just what little of it is filled.
         view! {
-            <a href=link(span) tabindex="-1" aria-hidden="true">
+            <a href=link(bar.range) tabindex="-1" aria-hidden="true">
                 <title>{label}</title>
                 <rect class="column" x=x y="0" width="1" height=HEIGHT/>
-                <rect class="all" x=x + 0.08 y=HEIGHT - all width="0.84" height=all - bad/>
-                <rect class="bad" x=x + 0.08 y=HEIGHT - bad width="0.84" height=bad/>
+                {parts}
             </a>
         }
     });
-    let bars = bars.collect_view();
-    let width = buckets.len().max(1);
+    let drawn = drawn.collect_view();
+    let width = bars.len().max(1);
     let peak = super::count(peak);
-    let summary =
-        format!("{} over time, most in one bar: {peak}", plural(buckets.iter().map(|bucket| bucket.traces).sum(), what.0, what.1));
+    let summary = format!("{} over time, most in one bar: {peak}", plural(bars.iter().map(total).sum(), what.0, what.1));
     view! {
         <div class="plot">
             <span class="peak" aria-hidden="true">{peak}</span>
-            <svg class="bars" viewBox=format!("0 0 {width} {HEIGHT}") preserveAspectRatio="none" role="img" aria-label=summary>{bars}</svg>
+            <svg class="bars" viewBox=format!("0 0 {width} {HEIGHT}") preserveAspectRatio="none" role="img" aria-label=summary>{drawn}</svg>
         </div>
         {axis(range)}
     }
     .into_any()
-}
-
-fn label(span: Range, bucket: &Bucket, what: (&str, &str)) -> String {
-    let clock = |at: Nanos| Rfc3339(at / SECOND * SECOND).to_string().replace('T', " ").replace('Z', " UTC");
-    let count = plural(bucket.traces, what.0, what.1);
-    let errors = match bucket.errors {
-        0 => String::new(),
-        n => format!(", {} with errors", super::count(n)),
-    };
-    format!("{count}{errors}\n{} – {}", clock(span.start), clock(span.end))
 }
 
 /// The moments below a chart.
@@ -160,4 +225,52 @@ pub fn spark_bars(values: &[(f64, f64)], label: String) -> AnyView {
         </svg>
     }
     .into_any()
+}
+
+/// Figures over time.
+pub struct Series {
+    /// Gives it its colour.
+    pub class: String,
+    pub name: String,
+    /// By time.
+    pub points: Vec<(Nanos, f64)>,
+}
+
+/// Lines over time on one scale, with their names. Points further apart than two steps are not joined.
+pub fn series(range: Range, step: Nanos, series: &[Series]) -> AnyView {
+    const WIDTH: f64 = 1000.0;
+    let most = series.iter().flat_map(|series| series.points.iter().map(|(_, value)| *value)).fold(0.0, f64::max);
+    let x = |at: Nanos| WIDTH * at.saturating_sub(range.start) as f64 / range.length().max(1) as f64;
+    let y = |value: f64| if most > 0.0 { HEIGHT - 96.0 * value.max(0.0) / most } else { HEIGHT };
+    let paths = series.iter().map(|series| {
+        let mut path = String::new();
+        let mut before: Option<Nanos> = None;
+        for (n, &(at, value)) in series.points.iter().enumerate() {
+            let joined = before.is_some_and(|before| at.saturating_sub(before) <= step.saturating_mul(2).max(1));
+            path += &format!("{}{:.1} {:.1}", if joined { "L" } else { "M" }, x(at.saturating_add(step / 2)), y(value));
+            // A lone point is a line of no length with round ends.
+            let next = series.points.get(n + 1);
+            if !joined && next.is_none_or(|(next, _)| next.saturating_sub(at) > step.saturating_mul(2)) {
+                path += "h0.01";
+            }
+            before = Some(at);
+        }
+        view! { <path class=format!("line {}", series.class) d=path><title>{series.name.clone()}</title></path> }
+    });
+    let names = series.iter().map(|series| view! { <li class=format!("svc {}", series.class)>{series.name.clone()}</li> });
+    let label = format!("{} over time, at most {}", plural(series.len() as u64, "figure", "figures"), figure(most));
+    view! {
+        <div class="plot">
+            <span class="peak" aria-hidden="true">{figure(most)}</span>
+            <svg class="bars series" viewBox=format!("0 0 {WIDTH} {HEIGHT}") preserveAspectRatio="none" role="img" aria-label=label>{paths.collect_view()}</svg>
+        </div>
+        {axis(range)}
+        <ul class="legend">{names.collect_view()}</ul>
+    }
+    .into_any()
+}
+
+/// A figure that is whole without a fraction, else with three digits of it.
+fn figure(value: f64) -> String {
+    if value.fract() == 0.0 && value < 1e15 { super::count(value as u64) } else { format!("{value:.3}") }
 }

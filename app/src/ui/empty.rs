@@ -1,8 +1,28 @@
 //! What a page says when it has nothing to show, and how to get something.
 
-use super::setup::{Code, Endpoints, environment, first_span};
+use super::setup::{Code, Endpoints, environment, first_span, logs};
 use crate::url;
 use leptos::prelude::*;
+
+/// The Logs page before the first line.
+pub fn no_logs_yet(to: &Endpoints) -> AnyView {
+    let blocks = logs(to).map(|block| {
+        view! {
+            <section class="card">
+                <header><h2>{block.title}</h2><a href=url::Sources.to_string()>"More ways"</a></header>
+                <div class="body stack"><p class="muted">{block.about}</p><Code id=block.id text=block.text label=block.title/></div>
+            </section>
+        }
+    });
+    view! {
+        <section class="empty">
+            <h1>"No log line has arrived yet"</h1>
+            <p class="lead">"Clew takes lines in place of CloudWatch Logs, and from OpenTelemetry’s log exporters. Each is tied to its trace by the ids it names."</p>
+            <div class="choices">{blocks.into_iter().collect_view()}</div>
+        </section>
+    }
+    .into_any()
+}
 
 /// The portal before its first span.
 pub fn no_spans_yet(to: &Endpoints) -> AnyView {

@@ -3,8 +3,8 @@
 use super::count;
 use leptos::prelude::*;
 use model::port::Facet;
-use model::query::ast::{Expr, Key, Query, Test};
-use model::query::{Choice, choice, exclude, with, without};
+use model::query::ast::{Expr, Key, Test};
+use model::query::{self, Choice, insights};
 
 /// A key the list offers as a facet.
 pub struct Offered {
@@ -23,69 +23,111 @@ pub const OFFERED: [Offered; 6] = [
     Offered { key: "deployment.environment.name", title: "Environment" },
 ];
 
-/// The facets of a search with this text. `link` is the page with another text.
-pub fn facets(query: &str, found: &[Facet], colour: &dyn Fn(&str) -> u8, link: &dyn Fn(String) -> String) -> AnyView {
-    let groups = found.iter().filter(|facet| !facet.values.is_empty()).map(|facet| {
-        let title =
-            OFFERED.iter().find(|offered| offered.key == facet.key).map_or_else(|| facet.key.clone(), |offered| offered.title.into());
-        let most = facet.values.iter().map(|value| value.spans).fold(0.0, f64::max);
-        let value = |value: &model::port::FacetValue| {
-            let (key, text) = (facet.key.as_str(), value.value.as_str());
-            let chosen = choice(query, key, text);
-            let included = chosen == Choice::Included;
-            let toggled = if included { without(query, key, text) } else { with(query, key, text) };
-            let excluded = if chosen == Choice::Excluded { without(query, key, text) } else { exclude(query, key, text) };
-            let share = if most > 0.0 { 100.0 * value.spans / most } else { 0.0 };
-            let class = match key {
-                "service" => format!("name truncate svc svc-{}", colour(text)),
-                "status" if text == "error" => "name truncate error".to_owned(),
-                _ => "name truncate".to_owned(),
-            };
-            let name = if text.is_empty() { "(empty)".to_owned() } else { text.to_owned() };
-            let hint = format!("{} {key}: {name}", if included { "Drop" } else { "Only" });
-            let without = format!("Without {key}: {name}");
-            let without_label = without.clone();
-            view! {
-                <li class:chosen=included>
-                    <a class="value" href=link(toggled) title=hint aria-current=included.then_some("true")>
-                        <span class="share" style=format!("width:{share:.0}%")></span>
-                        <span class=class>{name}</span>
-                        <span class="n">{count(value.spans.round() as u64)}</span>
-                    </a>
-                    <a class="exclude" href=link(excluded) title=without aria-label=without_label>"−"</a>
-                </li>
-            }
-        };
-        let values = facet.values.iter().map(value).collect_view();
-        let more = facet.distinct.saturating_sub(facet.values.len() as u64);
-        let more = (more > 0).then(|| view! { <li class="muted more">{format!("and {} more", count(more))}</li> });
-        let label = title.clone();
-        view! {
-            <section class="facet" aria-label=label>
-                <h3>{title}</h3>
-                <ul>{values}{more}</ul>
-            </section>
-        }
-    });
-    groups.collect_view().into_any()
+/// How a click on a value changes a query, in the language of that query.
+pub struct Clicks {
+    pub choice: fn(&str, &str, &str) -> Choice,
+    pub with: fn(&str, &str, &str) -> String,
+    pub without: fn(&str, &str, &str) -> String,
+    pub exclude: fn(&str, &str, &str) -> String,
 }
 
-/// The query without what it chooses of a key, if it chooses any: a facet whose values are alternatives shows the others too.
-pub fn unchosen(query: &Query, key: &Key) -> Option<Query> {
+/// In queries over spans.
+pub const SPANS: Clicks = Clicks { choice: query::choice, with: query::with, without: query::without, exclude: query::exclude };
+
+/// In queries over log lines.
+pub const LOGS: Clicks = Clicks { choice: insights::choice, with: insights::with, without: insights::without, exclude: insights::exclude };
+
+/// The values of one key, most frequent first.
+pub struct Values<'a> {
+    pub key: &'a str,
+    pub title: String,
+    /// And how often each occurs.
+    pub values: Vec<(&'a str, u64)>,
+    /// How many values there are.
+    pub distinct: u64,
+    /// Where the list is taken away again; `None` if it always stands there.
+    pub close: Option<String>,
+}
+
+/// The facets of a search for traces with this text. `link` is the page with another text.
+pub fn facets(query: &str, found: &[Facet], colour: &dyn Fn(&str) -> u8, link: &dyn Fn(String) -> String) -> AnyView {
+    let values = found.iter().map(|facet| Values {
+        key: &facet.key,
+        title: OFFERED.iter().find(|offered| offered.key == facet.key).map_or_else(|| facet.key.clone(), |offered| offered.title.into()),
+        values: facet.values.iter().map(|value| (value.value.as_str(), value.spans.round() as u64)).collect(),
+        distinct: facet.distinct,
+        close: None,
+    });
+    values.map(|values| list(&SPANS, query, &values, colour, link)).collect_view().into_any()
+}
+
+/// One facet of a search with this text; nothing if it has no values.
+pub fn list(clicks: &Clicks, query: &str, facet: &Values<'_>, colour: &dyn Fn(&str) -> u8, link: &dyn Fn(String) -> String) -> AnyView {
+    let most = facet.values.iter().map(|(_, n)| *n).max().unwrap_or_default();
+    let value = |(text, n): &(&str, u64)| {
+        let (key, text) = (facet.key, *text);
+        let chosen = (clicks.choice)(query, key, text);
+        let included = chosen == Choice::Included;
+        let toggled = if included { (clicks.without)(query, key, text) } else { (clicks.with)(query, key, text) };
+        let excluded = if chosen == Choice::Excluded { (clicks.without)(query, key, text) } else { (clicks.exclude)(query, key, text) };
+        let share = if most > 0 { 100.0 * *n as f64 / most as f64 } else { 0.0 };
+        let class = match key {
+            "service" => format!("name truncate svc svc-{}", colour(text)),
+            "level" => format!("name truncate level-{text}"),
+            "status" if text == "error" => "name truncate error".to_owned(),
+            _ => "name truncate".to_owned(),
+        };
+        let name = if text.is_empty() { "(empty)".to_owned() } else { text.to_owned() };
+        let hint = format!("{} {key}: {name}", if included { "Drop" } else { "Only" });
+        let without = format!("Without {key}: {name}");
+        let without_label = without.clone();
+        view! {
+            <li class:chosen=included>
+                <a class="value" href=link(toggled) title=hint aria-current=included.then_some("true")>
+                    <span class="share" style=format!("width:{share:.0}%")></span>
+                    <span class=class>{name}</span>
+                    <span class="n">{count(*n)}</span>
+                </a>
+                <a class="exclude" href=link(excluded) title=without aria-label=without_label>"−"</a>
+            </li>
+        }
+    };
+    if facet.values.is_empty() && facet.close.is_none() {
+        return ().into_any();
+    }
+    let values = facet.values.iter().map(value).collect_view();
+    let more = facet.distinct.saturating_sub(facet.values.len() as u64);
+    let more = (more > 0).then(|| view! { <li class="muted more">{format!("and {} more", count(more))}</li> });
+    let none = facet.values.is_empty().then(|| view! { <li class="muted more">"no values"</li> });
+    let close = facet.close.clone().map(|href| {
+        let label = format!("Close {}", facet.title);
+        view! { <a class="close" href=href title=label.clone() aria-label=label>"×"</a> }
+    });
+    let (label, title) = (facet.title.clone(), facet.title.clone());
+    view! {
+        <section class="facet" aria-label=label>
+            <h3>{title}{close}</h3>
+            <ul>{values}{more}{none}</ul>
+        </section>
+    }
+    .into_any()
+}
+
+/// The filter without what it chooses of a key, if it chooses any: a facet whose values are alternatives shows the others too.
+pub fn unchosen(filter: &Option<Expr>, key: &Key) -> Option<Option<Expr>> {
     let chooses = |part: &Expr| matches!(part, Expr::Field(field) if field.key == *key && matches!(field.test, Test::Equals(_)));
     let drops = |term: &Expr| match term {
         Expr::Or(parts) => parts.iter().all(chooses),
         term => chooses(term),
     };
-    let filter = match query.filter.as_ref()? {
+    match filter.as_ref()? {
         Expr::And(terms) if terms.iter().any(drops) => {
             let mut terms: Vec<Expr> = terms.iter().filter(|term| !drops(term)).cloned().collect();
-            if terms.len() > 1 { Some(Expr::And(terms)) } else { terms.pop() }
+            Some(if terms.len() > 1 { Some(Expr::And(terms)) } else { terms.pop() })
         }
-        term if drops(term) => None,
-        _ => return None,
-    };
-    Some(Query { filter, pipeline: query.pipeline.clone() })
+        term if drops(term) => Some(None),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -104,7 +146,8 @@ mod tests {
             ("service:a OR x", None),
             ("", None),
         ] {
-            assert_eq!(unchosen(&parse(text).unwrap(), &key).map(|query| query.to_string()).as_deref(), rest, "{text}");
+            let left = unchosen(&parse(text).unwrap().filter, &key).map(|filter| filter.map_or_else(String::new, |left| left.to_string()));
+            assert_eq!(left.as_deref(), rest, "{text}");
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::url::{self, Range};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_location;
-use model::port::{Ask, Instance, Problem, Reader};
+use model::port::{Ask, Instance, LogReader, Problem, Reader};
 use model::time::Nanos;
 use std::future::Future;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use std::sync::Arc;
 /// What a page is given.
 pub struct Here {
     pub reader: Arc<dyn Reader>,
+    pub logs: Arc<dyn LogReader>,
     /// The query string, for a `parse` of [`crate::url`].
     pub search: String,
     /// No deadline; cancelled when the answer is no longer awaited.
@@ -40,6 +41,7 @@ pub struct Shown {
 pub enum Tab {
     Overview,
     Traces,
+    Logs,
     Sources,
     None,
 }
@@ -50,6 +52,7 @@ where
     F: Future<Output = Result<Shown, Problem>> + Send + 'static,
 {
     let reader = expect_context::<Arc<dyn Reader>>();
+    let logs = expect_context::<Arc<dyn LogReader>>();
     let search = use_location().search.get_untracked();
     Suspend::new(async move {
         let ask = Ask::now();
@@ -59,7 +62,7 @@ where
             Ok(instance) => instance,
             Err(problem) => return framed(None, problem_page(&problem)).into_any(),
         };
-        let here = Here { now: reader.now(), reader, search, ask: ask.clone(), instance: instance.clone() };
+        let here = Here { now: reader.now(), reader, logs, search, ask: ask.clone(), instance: instance.clone() };
         let shown = load(here).await.unwrap_or_else(|problem| problem_page(&problem));
         framed(Some(instance), shown).into_any()
     })
@@ -96,6 +99,7 @@ fn Bar(tab: Tab, range: Range) -> impl IntoView {
             <nav class="tabs" aria-label="Main">
                 {link(Tab::Overview, "o", url::Overview { range }.to_string(), "Overview")}
                 {link(Tab::Traces, "t", url::Traces::of("", range).to_string(), "Traces")}
+                {link(Tab::Logs, "l", url::Logs::of("", range).to_string(), "Logs")}
                 {link(Tab::Sources, "s", url::Sources.to_string(), "Sources")}
             </nav>
             <form class="find" method="get" action="/find" role="search" aria-label="Go to a trace">
@@ -149,10 +153,11 @@ fn foot(instance: &Instance) -> AnyView {
 /// The sheet of keys that work on every page. `?` opens it.
 #[component]
 fn Keys() -> impl IntoView {
-    let keys: [(&[&str], &str); 8] = [
+    let keys: [(&[&str], &str); 9] = [
         (&["/"], "Search"),
         (&["g", "o"], "Overview"),
         (&["g", "t"], "Traces"),
+        (&["g", "l"], "Logs"),
         (&["g", "s"], "Sources"),
         (&["j", "k"], "Next, previous row"),
         (&["[", "]"], "Previous, next page"),

@@ -74,6 +74,34 @@ pub fn environment(to: &Endpoints) -> Block {
     }
 }
 
+/// How log lines get here.
+pub fn logs(to: &Endpoints) -> [Block; 2] {
+    let watchtower = format!(
+        "export AWS_ENDPOINT_URL_CLOUDWATCH_LOGS={}\n\
+         # the code stays as it is:\n\
+         handler = watchtower.CloudWatchLogHandler(log_group_name=\"my-service\")\n\
+         logging.getLogger().addHandler(handler)",
+        to.http
+    );
+    let otlp = format!(
+        "export OTEL_EXPORTER_OTLP_ENDPOINT={}\n\
+         export OTEL_LOGS_EXPORTER=otlp\n\
+         export OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED=true",
+        to.otlp_http
+    );
+    [
+        Block {
+            id: "setup-logs-watchtower",
+            title: "WatchTower, boto3 and whatever writes to CloudWatch Logs",
+            about: "One variable; any region and keys do.",
+            text: watchtower,
+        },
+        Block {
+            id: "setup-logs-otlp", title: "OpenTelemetry’s log exporters", about: "Lines come with their trace and span.", text: otlp
+        },
+    ]
+}
+
 /// Every block, most used first.
 pub fn blocks(to: &Endpoints) -> Vec<Block> {
     let http = &to.otlp_http;

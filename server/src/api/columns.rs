@@ -3,8 +3,10 @@
 use super::State;
 use super::answer::{Failure, json};
 use super::recorded::{Of, shown};
+use crate::store::LogStore;
 use app::pages::trace::found;
-use app::request::Recorded;
+use app::request::{Recorded, lines};
+use axum::Extension;
 use axum::extract::{Path, RawQuery};
 use axum::http::HeaderMap;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
@@ -14,44 +16,59 @@ use model::columns::{Columns, MEDIA_TYPE, encode};
 use model::port::{Ask, Problem};
 use rustc_hash::FxBuildHasher;
 use std::hash::BuildHasher;
+use std::sync::Arc;
 
 /// `GET /api/traces/{id}/columns?system=`: the form of [`model::columns`]. Has an entity tag, so that a page that waits for
 /// late spans learns cheaply that there are none.
 pub(super) async fn columns(
     store: State,
+    Extension(logs): Extension<Arc<dyn LogStore>>,
     Path(id): Path<String>,
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    columns_of(&store, Of::Trace, &id, raw, &headers).await
+    columns_of(&store, &*logs, Of::Trace, &id, raw, &headers).await
 }
 
 /// `GET /api/requests/{id}/columns?system=`: the same of all traces of the request.
 pub(super) async fn request_columns(
     store: State,
+    Extension(logs): Extension<Arc<dyn LogStore>>,
     Path(id): Path<String>,
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    columns_of(&store, Of::Request, &id, raw, &headers).await
+    columns_of(&store, &*logs, Of::Request, &id, raw, &headers).await
 }
 
-async fn columns_of(store: &State, of: Of, id: &str, raw: Option<String>, headers: &HeaderMap) -> Result<Response, Failure> {
+async fn columns_of(
+    store: &State,
+    logs: &dyn LogStore,
+    of: Of,
+    id: &str,
+    raw: Option<String>,
+    headers: &HeaderMap,
+) -> Result<Response, Failure> {
     let ask = Ask::now();
     let _left = ask.cancel_on_drop();
-    let (_, Recorded { trace, .. }) = shown(&***store, &ask, of, id, raw).await?;
+    let (url, recorded) = shown(&***store, &ask, of, id, raw).await?;
+    let lines = lines(logs, &ask, url.id, &recorded).await;
+    let Recorded { trace, .. } = recorded;
     // A merged document changes a span and may leave their number as it was.
     let newest = trace.spans.iter().map(|span| span.envelope.seq).max().unwrap_or(0);
     let names = FxBuildHasher.hash_one(&*store.aliases());
-    let tag = format!("\"{}-{newest}-{}-{}-{}-{names:x}\"", trace.spans.len(), trace.last_received, trace.duplicates, trace.conflicts);
+    let logged = lines.iter().map(|line| line.seq).max().unwrap_or(0) + lines.len() as u64;
+    let (spans, last) = (trace.spans.len(), trace.last_received);
+    let tag = format!("\"{spans}-{newest}-{last}-{}-{}-{names:x}-{logged}\"", trace.duplicates, trace.conflicts);
     let tag = HeaderValue::from_str(&tag).map_err(|error| Problem::Unavailable(error.to_string()))?;
     let known = headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes().windows(tag.len()).any(|part| part == tag.as_bytes()));
     if known {
         return Ok((StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response());
     }
     // Tens of milliseconds for a large trace: not on the thread that answers others.
-    let bytes =
-        tokio::task::spawn_blocking(move || encode(&Columns::of(&trace))).await.map_err(|error| Problem::Unavailable(error.to_string()))?;
+    let bytes = tokio::task::spawn_blocking(move || encode(&Columns::of(&trace).with_lines(&lines)))
+        .await
+        .map_err(|error| Problem::Unavailable(error.to_string()))?;
     let media_type = HeaderValue::from_static(MEDIA_TYPE);
     Ok(([(CONTENT_TYPE, media_type), (CACHE_CONTROL, HeaderValue::from_static("no-cache")), (ETAG, tag)], bytes).into_response())
 }

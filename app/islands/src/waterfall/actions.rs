@@ -47,15 +47,14 @@ pub(super) fn toggle(page: &mut Page, node: u32) {
 pub(super) fn step(page: &mut Page, by: isize) {
     let rows = page.rows.len() as isize;
     let at = page.rows.row_over(&page.data.tree, page.cursor).map_or(if by > 0 { -1 } else { rows }, |at| at as isize);
-    let to = (at + by).clamp(0, (rows - 1).max(0));
-    let Some(row) = page.rows.rows.get(to as usize).copied() else { return };
-    if row.pruned != NONE {
-        // A row of pruned spans is stepped over.
-        if let Some(next) = page.rows.rows.get((to + by.signum()).clamp(0, rows - 1) as usize).filter(|row| row.pruned == NONE) {
-            page.cursor = next.node;
+    let mut to = (at + by).clamp(0, (rows - 1).max(0));
+    // Rows of pruned spans and of log lines are stepped over.
+    while let Some(row) = page.rows.rows.get(to as usize).copied() {
+        if row.is_node() {
+            page.cursor = row.node;
+            break;
         }
-    } else {
-        page.cursor = row.node;
+        to += by.signum();
     }
     follow_cursor(page);
 }
@@ -203,7 +202,7 @@ pub(super) fn tab(page: &mut Page, tab: Tab) {
 /// Makes the tools say what the view is.
 pub(super) fn show_tools(page: &mut Page) {
     let view = &page.view;
-    for (id, on) in [("crit", view.critical), ("skew", view.shift)] {
+    for (id, on) in [("crit", view.critical), ("skew", view.shift), ("lines", !view.without_lines)] {
         if let Some(button) = by_id(id) {
             set(&button, "aria-pressed", if on { "true" } else { "false" });
         }

@@ -1,12 +1,14 @@
 //! The few calls of the DOM that the trace page makes, without their ceremony. What can only fail for a name that is not one
 //! does nothing.
 
+use crate::dom::answer;
+pub(super) use crate::dom::{fresh, on, text};
 pub(super) use crate::percent::percent;
 use leptos::prelude::{document, window};
 use std::cell::RefCell;
+use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
-use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{CanvasRenderingContext2d, Element, Event, EventTarget, HtmlCanvasElement, HtmlElement};
+use web_sys::{CanvasRenderingContext2d, Element, Event, HtmlCanvasElement, HtmlElement};
 
 pub(super) fn by_id(id: &str) -> Option<HtmlElement> {
     document().get_element_by_id(id)?.dyn_into().ok()
@@ -62,13 +64,6 @@ pub(super) fn plural(n: u64, one: &str, many: &str) -> String {
     [count(n).as_str(), if n == 1 { one } else { many }].join(" ")
 }
 
-/// Listens for as long as the page lives.
-pub(super) fn on(target: &EventTarget, name: &str, handler: impl FnMut(Event) + 'static) {
-    let closure = Closure::<dyn FnMut(Event)>::new(handler);
-    let _ = target.add_event_listener_with_callback(name, closure.as_ref().unchecked_ref());
-    closure.forget();
-}
-
 thread_local! {
     static FRAME: RefCell<Option<Closure<dyn FnMut()>>> = const { RefCell::new(None) };
 }
@@ -112,22 +107,11 @@ pub(super) fn token(name: &str) -> String {
     style.and_then(|style| style.get_property_value(name).ok()).unwrap_or_default().trim().to_owned()
 }
 
-/// The text of a promise's answer if it went well.
-pub(super) async fn text(url: &str) -> Option<String> {
-    let response = answer(url).await?;
-    wasm_bindgen_futures::JsFuture::from(response.text().ok()?).await.ok()?.as_string()
-}
-
 /// The bytes of an answer if it went well.
 pub(super) async fn bytes(url: &str) -> Option<Vec<u8>> {
     let response = answer(url).await?;
     let buffer = wasm_bindgen_futures::JsFuture::from(response.array_buffer().ok()?).await.ok()?;
     Some(js_sys::Uint8Array::new(&buffer).to_vec())
-}
-
-async fn answer(url: &str) -> Option<web_sys::Response> {
-    let response: JsValue = wasm_bindgen_futures::JsFuture::from(window().fetch_with_str(url)).await.ok()?;
-    response.dyn_into::<web_sys::Response>().ok().filter(web_sys::Response::ok)
 }
 
 /// Milliseconds of the page's clock, for nothing but pacing.

@@ -25,7 +25,8 @@ pub(super) fn listen() {
     });
     on(&document, "input", |event| input(&event));
     on(&document, "submit", |event| {
-        if closest(&event, "#search").is_some() {
+        // In the list of log lines the server searches.
+        if closest(&event, "#search").is_some() && by_id("lines-tab").is_none() {
             event.prevent_default();
             with(|page| actions::next_hit(page, 1));
         }
@@ -67,7 +68,7 @@ fn click(event: &MouseEvent) {
         // The button of the frame opens the sheet of the whole product; here there is a better one.
         return;
     }
-    if closest(event, "#trace").is_some() && on_trace(event) {
+    if closest(event, "#lines-tab").is_none() && closest(event, "#trace").is_some() && on_trace(event) {
         event.prevent_default();
     }
 }
@@ -137,6 +138,7 @@ fn id_click(page: &mut super::page::Page, control: &Element) -> bool {
     match control.id().as_str() {
         "crit" => page.change(false, |view| view.critical ^= true),
         "skew" => page.change(false, |view| view.shift ^= true),
+        "lines" => page.change(false, |view| view.without_lines ^= true),
         _ => return false,
     }
     true

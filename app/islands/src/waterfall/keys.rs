@@ -84,6 +84,8 @@ fn on_page(page: &mut Page, key: &str) -> bool {
         "1" => tab(page, Tab::Waterfall),
         "2" => tab(page, Tab::Flame),
         "3" => tab(page, Tab::Table),
+        "4" => tab(page, Tab::Logs),
+        "L" => page.change(false, |view| view.without_lines ^= true),
         _ => return false,
     }
     true

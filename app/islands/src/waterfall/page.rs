@@ -2,6 +2,7 @@
 
 use super::dom::{by_id, bytes, make, request_frame, show};
 use super::{address, events, flame, map, panel, rows, search, table};
+use leptos::prelude::window;
 use leptos::task::spawn_local;
 use model::address::SpanAddress;
 use model::columns::{Columns, decode};
@@ -243,6 +244,9 @@ impl Page {
             Tab::Waterfall => rows::mount(self),
             Tab::Flame => flame::mount(self),
             Tab::Table => table::mount(self),
+            // The server draws them.
+            Tab::Logs if by_id("lines-tab").is_some() => {}
+            Tab::Logs => drop(window().location().reload()),
         }
     }
 
@@ -264,7 +268,7 @@ impl Page {
         match self.view.tab {
             Tab::Waterfall => rows::draw(self, stale.rows || stale.zoom),
             Tab::Flame => flame::draw(self),
-            Tab::Table => {}
+            Tab::Table | Tab::Logs => {}
         }
         if stale.map || stale.zoom {
             map::draw(self, stale.map);
@@ -291,7 +295,7 @@ impl Page {
         if shifted {
             self.data.shift(view.shift);
         }
-        if before.folds != view.folds || refocused || before.services != view.services {
+        if before.folds != view.folds || refocused || before.services != view.services || before.without_lines != view.without_lines {
             self.rows = Rows::of(&self.data.columns, &self.data.tree, &self.view);
             self.search_hits();
         }
@@ -306,7 +310,11 @@ impl Page {
         if before.span != self.view.span || before.raw != self.view.raw {
             panel::open(self);
         }
-        let rows_changed = before.folds != self.view.folds || shifted || refocused || before.services != self.view.services;
+        let rows_changed = before.folds != self.view.folds
+            || shifted
+            || refocused
+            || before.services != self.view.services
+            || before.without_lines != self.view.without_lines;
         self.touch(Stale {
             rows: true,
             map: rows_changed,
@@ -316,7 +324,8 @@ impl Page {
 
     /// Takes a newer version of the trace in; nothing the reader did is lost.
     pub fn renew(&mut self, columns: Columns) {
-        if columns.len() == self.data.columns.len() && columns.last_received == self.data.columns.last_received {
+        let as_many = columns.len() == self.data.columns.len() && columns.lines.len() == self.data.columns.lines.len();
+        if as_many && columns.last_received == self.data.columns.last_received {
             return;
         }
         let cursor = self.data.address(self.cursor);

@@ -1,11 +1,11 @@
 //! The panel of the open span: the server draws it, as it does for the page, and it is put in its place here.
 
 use super::address::query;
-use super::dom::{after, set, text, unset};
+use super::dom::{after, fresh, set, text, unset};
 use super::page::{Page, with};
 use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
-use web_sys::{CustomEvent, CustomEventInit, HtmlElement, HtmlInputElement};
+use web_sys::{HtmlElement, HtmlInputElement};
 
 /// Counts what was asked for: an answer that was overtaken is thrown away.
 #[derive(Default)]
@@ -46,15 +46,6 @@ pub(super) fn open(page: &mut Page) {
             });
         });
     });
-}
-
-/// Tells `page.js` that there is something new in an element, for the moments in it.
-fn fresh(element: &HtmlElement) {
-    let init = CustomEventInit::new();
-    init.set_bubbles(true);
-    if let Ok(event) = CustomEvent::new_with_event_init_dict("fresh", &init) {
-        let _ = element.dispatch_event(&event);
-    }
 }
 
 /// Hides the attributes that do not have the text in key or value.

@@ -186,7 +186,7 @@ impl Slot {
         style(&self.row, "--d", &row.depth.min(DEEPEST).to_string());
         set(&self.row, "aria-level", &(row.depth + 1).to_string());
         self.row.set_id(&row_id(at % pool));
-        let foldable = row.pruned == NONE && data.tree.size[row.node as usize] > 1;
+        let foldable = row.is_node() && data.tree.size[row.node as usize] > 1;
         let folded = foldable && page.rows.is_folded(row.node);
         self.fold.set_text_content(Some(match (foldable, folded) {
             (false, _) => "",
@@ -210,6 +210,14 @@ impl Slot {
             self.label("", &[&plural(pruned.spans.into(), "span", "spans"), " of other services"].concat());
             self.errors(pruned.errors);
             return "w-row w-pruned".into();
+        }
+        if row.line != NONE {
+            let line = &data.columns.lines[row.line as usize];
+            self.label("", &line.text);
+            if let Some(address) = data.address(row.node) {
+                set(&self.link, "href", &["?span=", &address.to_string()].concat());
+            }
+            return ["w-row w-line level-", line.level.as_str()].concat();
         }
         let face = data.face(row.node);
         let mut class = String::from("w-row");
@@ -264,6 +272,10 @@ impl Slot {
             }
         }
         self.inferred(page, n);
+        let lines = page.rows.lines_at(n) as u64;
+        if lines > 0 {
+            self.badge("w-lines", &["≡", &count(lines)].concat(), &plural(lines, "log line", "log lines"));
+        }
         if let status @ 400.. = data.columns.http_status[at] {
             self.badge("badge error", &status.to_string(), "");
         }
@@ -336,8 +348,22 @@ impl Slot {
             return;
         }
         let n = row.node as usize;
-        let (start, end) = (page.data.times.start[n], page.data.times.end[n]);
         let window = page.window;
+        if row.line != NONE {
+            let line = &page.data.columns.lines[row.line as usize];
+            // It moves with its span if clocks are put right.
+            let moved = page.data.columns.start.get(line.span as usize).map_or(0, |start| page.data.times.start[n].saturating_sub(*start));
+            let at = line.time.saturating_add(moved);
+            self.duration.set_text_content(None);
+            let place = window.bar(at, at);
+            show(&self.bar, place.is_some());
+            if let Some((left, _)) = place {
+                style(&self.bar, "left", &percent(left));
+                style(&self.bar, "width", "0");
+            }
+            return;
+        }
+        let (start, end) = (page.data.times.start[n], page.data.times.end[n]);
         let Some((left, width)) = window.bar(start, end) else {
             show(&self.bar, false);
             let before = end < window.from;

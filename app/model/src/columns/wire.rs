@@ -35,10 +35,12 @@ impl Writer {
 
     pub(super) fn texts(&mut self, texts: &[String]) {
         self.number(texts.len() as u64);
-        for text in texts {
-            self.number(text.len() as u64);
-            self.bytes(text.as_bytes());
-        }
+        texts.iter().for_each(|text| self.text(text));
+    }
+
+    pub(super) fn text(&mut self, text: &str) {
+        self.number(text.len() as u64);
+        self.bytes(text.as_bytes());
     }
 
     /// Of values that are mostly 0: how many are not, then the distance from the one before and the value of each.
@@ -103,11 +105,13 @@ impl<'a> Reader<'a> {
 
     pub(super) fn texts(&mut self) -> Result<Vec<String>, Malformed> {
         let count = self.count(1)?;
-        self.many(count, |from| {
-            let len = from.count(1)?;
-            let text = std::str::from_utf8(from.take(len)?).map_err(|_| Malformed)?;
-            Ok(text.to_owned())
-        })
+        self.many(count, Reader::text)
+    }
+
+    pub(super) fn text(&mut self) -> Result<String, Malformed> {
+        let len = self.count(1)?;
+        let text = std::str::from_utf8(self.take(len)?).map_err(|_| Malformed)?;
+        Ok(text.to_owned())
     }
 
     /// `len` values written by [`Writer::sparse`].

@@ -33,7 +33,7 @@ pub fn minimap(columns: &Columns, tree: &Tree, times: &Times, rows: &Rows, width
         let (first, last) = (line * rows.len() / lines, (line + 1) * rows.len() / lines);
         spans.clear();
         for row in &rows.rows[first..last] {
-            if row.pruned == crate::waterfall::NONE {
+            if row.is_node() {
                 let hidden = if rows.is_folded(row.node) { tree.errors[row.node as usize] } else { 0 };
                 match tree.node(row.node) {
                     Node::Span(n) => spans.push((n, hidden > 0 || columns.flags[n as usize].is_error())),

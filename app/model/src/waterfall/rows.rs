@@ -2,7 +2,8 @@
 //! Nothing disappears without a trace: pruned spans leave a row that counts them.
 
 use crate::columns::Columns;
-use crate::waterfall::{FoldBase, NONE, Node, Tree, View};
+use crate::waterfall::{FoldBase, NONE, Node, Tree, View, order};
+use std::ops::Range;
 
 /// A row of the waterfall.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,15 @@ pub struct Row {
     pub place: u32,
     /// For a row of pruned spans, an index of [`Rows::pruned`], else [`NONE`].
     pub pruned: u32,
+    /// For a log line, an index of [`Columns::lines`], else [`NONE`]; `node` is where it happened.
+    pub line: u32,
+}
+
+impl Row {
+    /// Whether it is the row of its node.
+    pub fn is_node(&self) -> bool {
+        self.pruned == NONE && self.line == NONE
+    }
 }
 
 /// What the service filter took out at one place.
@@ -31,13 +41,51 @@ pub struct Rows {
     pub pruned: Vec<Pruned>,
     /// By node: whether it is folded.
     folded: Vec<bool>,
+    lines: Lines,
+}
+
+/// The log lines by the node they happened at.
+#[derive(Clone, Debug, PartialEq, Default)]
+struct Lines {
+    /// By index of [`Columns::lines`]: the node.
+    node: Vec<u32>,
+    /// The lines by node, then time.
+    order: Vec<u32>,
+}
+
+impl Lines {
+    fn of(columns: &Columns, tree: &Tree) -> Lines {
+        // What names no span that is here happened somewhere in the trace.
+        let whole = tree.main().or_else(|| tree.order.first().copied()).unwrap_or(NONE);
+        let node: Vec<u32> = columns.lines.iter().map(|line| if line.span == NONE { whole } else { line.span }).collect();
+        let mut order: Vec<u32> = (0..node.len() as u32).collect();
+        order::by_key(&mut order, &|at| (i64::from(node[at as usize]), i64::from(at)));
+        Lines { node, order }
+    }
+
+    /// Those of a node, a range of `order`.
+    fn at(&self, node: u32) -> Range<usize> {
+        let place = |than: u32| self.order.partition_point(|&at| self.node[at as usize] < than);
+        place(node)..place(node.saturating_add(1))
+    }
+}
+
+/// A node whose lines are not all drawn yet.
+struct Open {
+    node: u32,
+    /// The place after its subtree.
+    end: u32,
+    depth: u32,
+    /// A range of [`Lines::order`].
+    lines: Range<usize>,
 }
 
 impl Rows {
     /// The rows of a view.
     pub fn of(columns: &Columns, tree: &Tree, view: &View) -> Rows {
         let folded: Vec<bool> = (0..tree.len() as u32).map(|n| is_folded(columns, tree, view, n)).collect();
-        let mut rows = Rows { rows: Vec::with_capacity(tree.len()), pruned: Vec::new(), folded };
+        let mut rows = Rows { rows: Vec::with_capacity(tree.len()), pruned: Vec::new(), folded, lines: Lines::of(columns, tree) };
+        let mut open: Vec<Open> = Vec::new();
         let (from, to) = match view.focus.and_then(|address| columns.find(address)) {
             Some(n) => {
                 let place = tree.place[n as usize];
@@ -54,12 +102,24 @@ impl Rows {
             let node = tree.order[place as usize];
             let n = node as usize;
             let depth = tree.depth[n].saturating_sub(base);
+            while let Some(ended) = open.pop_if(|open| open.end <= place) {
+                rows.draw_lines(ended, place);
+            }
+            // What is logged before a child begins stands before it.
+            if let Some(above) = open.last_mut().filter(|above| above.node == tree.parent[n]) {
+                let starts = start(columns, tree, node);
+                let lines = above.lines.clone();
+                let before = rows.lines.order[lines.clone()].partition_point(|&at| columns.lines[at as usize].time < starts);
+                above.lines.start += before;
+                let (node, end, depth) = (above.node, above.end, above.depth);
+                rows.draw_lines(Open { node, end, depth, lines: lines.start..lines.start + before }, place);
+            }
             if kept.as_ref().is_some_and(|kept| !kept[n]) {
                 let under = tree.parent[n];
                 let slot = &mut pruned_under[if under == NONE { tree.len() } else { under as usize }];
                 if *slot == NONE {
                     *slot = rows.pruned.len() as u32;
-                    rows.rows.push(Row { node: under, depth, place, pruned: *slot });
+                    rows.rows.push(Row { node: under, depth, place, pruned: *slot, line: NONE });
                     rows.pruned.push(Pruned::default());
                 }
                 let pruned = &mut rows.pruned[*slot as usize];
@@ -68,10 +128,30 @@ impl Rows {
                 place += tree.size[n];
                 continue;
             }
-            rows.rows.push(Row { node, depth, place, pruned: NONE });
+            rows.rows.push(Row { node, depth, place, pruned: NONE, line: NONE });
+            if !rows.folded[n] && !view.without_lines {
+                let lines = rows.lines.at(node);
+                if !lines.is_empty() {
+                    open.push(Open { node, end: place + tree.size[n], depth: depth + 1, lines });
+                }
+            }
             place += if rows.folded[n] { tree.size[n] } else { 1 };
         }
+        while let Some(ended) = open.pop() {
+            rows.draw_lines(ended, place);
+        }
         rows
+    }
+
+    /// Rows for lines, which stand before the node at a place.
+    fn draw_lines(&mut self, open: Open, place: u32) {
+        let lines = self.lines.order[open.lines].iter();
+        self.rows.extend(lines.map(|&line| Row { node: open.node, depth: open.depth, place, pruned: NONE, line }));
+    }
+
+    /// How many log lines happened at a node.
+    pub fn lines_at(&self, n: u32) -> usize {
+        self.lines.at(n).len()
     }
 
     pub fn len(&self) -> usize {
@@ -90,8 +170,10 @@ impl Rows {
     /// The row of a node, unless it is hidden.
     pub fn row_of(&self, tree: &Tree, n: u32) -> Option<usize> {
         let place = *tree.place.get(n as usize)?;
-        let at = self.rows.binary_search_by_key(&place, |row| row.place).ok()?;
-        (self.rows[at].pruned == NONE).then_some(at)
+        // Log lines stand before the node at their place.
+        let first = self.rows.partition_point(|row| row.place < place);
+        let lines = self.rows[first..].iter().take_while(|row| row.line != NONE && row.place == place).count();
+        self.rows.get(first + lines).filter(|row| row.place == place && row.is_node()).map(|_| first + lines)
     }
 
     /// The row a node is at or is hidden in: its own, else that of the nearest folded ancestor, else that of the pruned.
@@ -138,6 +220,15 @@ impl View {
         if kept(columns, tree, self).is_some_and(|kept| !kept[n as usize]) {
             self.services.clear();
         }
+    }
+}
+
+/// When a node begins.
+fn start(columns: &Columns, tree: &Tree, n: u32) -> i64 {
+    match tree.node(n) {
+        Node::Span(n) => columns.start[n as usize],
+        Node::Group(at) => columns.start[tree.groups[at as usize].spans[0] as usize],
+        Node::Missing(_) => tree.children(n).first().and_then(|&first| columns.start.get(first as usize)).copied().unwrap_or(i64::MIN),
     }
 }
 

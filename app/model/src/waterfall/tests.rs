@@ -1,6 +1,6 @@
 use super::*;
-use crate::columns::Columns;
 use crate::columns::tests::{any_trace, span, trace};
+use crate::columns::{Columns, decode, encode};
 use crate::span::{Kind, Span, Status};
 use proptest::prelude::*;
 use std::collections::HashSet;
@@ -15,6 +15,7 @@ fn drawn(columns: &Columns, view: &View) -> String {
     let rows = Rows::of(columns, &tree, view);
     let line = |row: &Row| {
         let text = match (row.pruned, tree.node(row.node)) {
+            _ if row.line != NONE => format!("\"{}\"", columns.lines[row.line as usize].text),
             (at, _) if at != NONE => {
                 let Pruned { spans, errors } = rows.pruned[at as usize];
                 format!("[{spans} pruned, {errors} errors]")
@@ -300,4 +301,67 @@ proptest! {
         view.reveal(&columns, &tree, n);
         prop_assert!(Rows::of(&columns, &tree, &view).row_of(&tree, n).is_some());
     }
+}
+
+fn line(span: Option<u64>, time: i64, text: &str) -> crate::log::Line {
+    use crate::log::{How, Line, Severity, TraceLink};
+    let span_id = span.map(|id| crate::id::SpanId(id.to_be_bytes()));
+    Line {
+        seq: 1,
+        time,
+        received_at: time,
+        origin: Default::default(),
+        severity: Severity::INFO,
+        severity_sent: Severity::INFO,
+        message: text.into(),
+        attributes: String::new(),
+        trace: Some(TraceLink { trace_id: crate::id::TraceId([7; 16]), span_id, how: How::Protocol }),
+    }
+}
+
+#[test]
+fn log_lines_stand_under_their_span_at_their_moment() {
+    let spans = vec![
+        span(1, None, "web", "root", 0, 100),
+        span(2, Some(1), "web", "first", 10, 20),
+        span(3, Some(2), "db", "query", 12, 5),
+        span(4, Some(1), "web", "second", 60, 10),
+    ];
+    let lines = [
+        line(Some(1), 5, "begins"),
+        line(Some(1), 40, "between"),
+        line(Some(1), 90, "ends"),
+        line(Some(2), 11, "asks"),
+        line(Some(2), 25, "has it"),
+        line(None, 70, "of no span\nand more"),
+        line(Some(99), 71, "of another"),
+    ];
+    let columns = columns(spans).with_lines(&lines);
+    let expected = "\
+web root
+  \"begins\"
+  web first
+    \"asks\"
+    db query
+    \"has it\"
+  \"between\"
+  web second
+  \"of no span\"
+  \"of another\"
+  \"ends\"
+";
+    assert_eq!(drawn(&columns, &open()), expected);
+    let tree = Tree::of(&columns);
+    let rows = Rows::of(&columns, &tree, &open());
+    for n in 0..4 {
+        let at = rows.row_of(&tree, n).unwrap();
+        assert!(rows.rows[at].is_node() && rows.rows[at].node == n);
+    }
+    assert_eq!(rows.lines_at(0), 5);
+    let without = View { without_lines: true, ..open() };
+    assert_eq!(drawn(&columns, &without), "web root\n  web first\n    db query\n  web second\n");
+    let mut folded = open();
+    folded.folds.toggle(tree.fold_key(&columns, 1));
+    assert!(!drawn(&columns, &folded).contains("asks"), "what is folded away takes its lines along");
+    assert_eq!(decode(&encode(&columns)), Ok(columns));
 }

@@ -33,6 +33,8 @@ pub struct View {
     pub raw: bool,
     /// `system`: of a request that two systems recorded, only what this one did.
     pub system: Option<Family>,
+    /// `logs=0`: the waterfall is without log lines.
+    pub without_lines: bool,
     /// `alone=1`: without the traces that other systems have of the same request.
     pub alone: bool,
 }
@@ -44,10 +46,11 @@ pub enum Tab {
     Waterfall,
     Flame,
     Table,
+    Logs,
 }
 
 impl Tab {
-    pub const ALL: [Tab; 3] = [Tab::Waterfall, Tab::Flame, Tab::Table];
+    pub const ALL: [Tab; 4] = [Tab::Waterfall, Tab::Flame, Tab::Table, Tab::Logs];
 
     /// As the URL has it.
     pub fn as_str(self) -> &'static str {
@@ -55,6 +58,7 @@ impl Tab {
             Tab::Waterfall => "waterfall",
             Tab::Flame => "flame",
             Tab::Table => "table",
+            Tab::Logs => "logs",
         }
     }
 }
@@ -182,6 +186,7 @@ impl View {
                 "sort" => view.sort = SortBy::ALL.into_iter().find(|sort| sort.as_str() == value).unwrap_or_default(),
                 "panel" => view.raw = value == "raw",
                 "system" => view.system = Family::named(value),
+                "logs" => view.without_lines = value == "0",
                 "alone" => view.alone = value == "1",
                 _ => {}
             }
@@ -210,6 +215,7 @@ impl View {
         put("sort", if self.sort == SortBy::default() { String::new() } else { self.sort.as_str().to_owned() });
         put("panel", if self.raw { "raw".to_owned() } else { String::new() });
         put("system", self.system.map(|family| family.as_str().to_owned()).unwrap_or_default());
+        put("logs", if self.without_lines { "0".to_owned() } else { String::new() });
         put("alone", if self.alone { "1".to_owned() } else { String::new() });
         pairs
     }

@@ -3,6 +3,7 @@
 use super::drawing::Drawing;
 use super::exceptions::exceptions;
 use super::inferred;
+use super::lines;
 use super::raw::raw;
 use super::sections::{sections, table};
 use crate::request::Recorded;
@@ -11,16 +12,17 @@ use crate::ui::{icon, plural};
 use crate::url;
 use leptos::prelude::*;
 use model::id::SpanId;
+use model::log::Line;
 use model::port::BackLink;
 use model::span::{Event, Span, Status};
 use model::time::{Human, Nanos};
 use model::waterfall::{NONE, Node, Skew, View, self_times};
 
 /// The panel of one span as HTML, for the island: the same as the page shows for `?span=`. `None` if the trace has no such span.
-pub fn span_panel(recorded: Recorded, links: Vec<BackLink>, url: url::Trace, now: Nanos) -> Option<String> {
+pub fn span_panel(recorded: Recorded, lines: Vec<Line>, links: Vec<BackLink>, url: url::Trace, now: Nanos) -> Option<String> {
     let owner = Owner::new();
     owner.with(|| {
-        let drawing = Drawing::of(url, recorded, links, now);
+        let drawing = Drawing::of(url, recorded, lines, links, now);
         drawing.selected()?;
         Some(selected(&drawing).to_html())
     })
@@ -69,6 +71,7 @@ fn details(drawing: &Drawing, n: u32, span: &Span) -> impl IntoView + use<> {
     view! {
         {facts(drawing, n, span).into_any()}
         {exceptions(drawing, n).into_any()}
+        {lines::of_span(drawing, n)}
         <input class="input needs-js d-filter" type="search" data-filter="" placeholder="Filter attributes" aria-label="Filter attributes"/>
         {sections(span).into_any()}
         {events(span).into_any()}

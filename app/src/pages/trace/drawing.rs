@@ -5,6 +5,7 @@ use crate::url;
 use model::address::{SpanAddress, System};
 use model::colour::colours;
 use model::columns::Columns;
+use model::log::Line;
 use model::port::BackLink;
 use model::span::Span;
 use model::time::Nanos;
@@ -17,6 +18,8 @@ pub(super) struct Drawing {
     pub trace: Trace,
     /// Everybody who recorded something of the request, shown or not.
     pub systems: Vec<System>,
+    /// Its log lines, in the order they happened.
+    pub lines: Vec<Line>,
     /// Spans elsewhere that link here.
     pub links: Vec<BackLink>,
     pub now: Nanos,
@@ -34,9 +37,9 @@ pub(super) struct Drawing {
 }
 
 impl Drawing {
-    pub fn of(url: url::Trace, recorded: Recorded, links: Vec<BackLink>, now: Nanos) -> Drawing {
+    pub fn of(url: url::Trace, recorded: Recorded, lines: Vec<Line>, links: Vec<BackLink>, now: Nanos) -> Drawing {
         let (mut url, Recorded { trace, systems }) = (url, recorded);
-        let columns = Columns::of(&trace);
+        let columns = Columns::of(&trace).with_lines(&lines);
         let tree = Tree::of(&columns);
         // A link to a span opens what hides it, whatever else the link says.
         if let Some(n) = url.view.span.and_then(|address| columns.find(address)) {
@@ -58,6 +61,7 @@ impl Drawing {
             url,
             systems,
             trace,
+            lines,
             links,
             now,
             columns,

@@ -1,7 +1,7 @@
 //! The waterfall: a window of its rows. The island draws the same rows, and all of them.
 
 use super::drawing::Drawing;
-use super::{inferred, systems};
+use super::{inferred, lines, systems};
 use crate::ui::{count, plural};
 use leptos::prelude::*;
 use model::time::Human;
@@ -65,6 +65,9 @@ fn row(drawing: &Drawing, row: &Row) -> AnyView {
     if row.pruned != NONE {
         return pruned(drawing, row).into_any();
     }
+    if row.line != NONE {
+        return lines::row(drawing, row).into_any();
+    }
     match drawing.tree.node(row.node) {
         Node::Span(n) => span(drawing, row, n).into_any(),
         Node::Missing(at) => missing(drawing, row, at).into_any(),
@@ -119,7 +122,7 @@ fn span(drawing: &Drawing, row: &Row, n: u32) -> impl IntoView + use<> {
             <div class="w-name">
                 {fold(drawing, n)}
                 <a class="w-link" href=drawing.with_span(n)>{service}<span class="w-op">{drawing.name(n).to_owned()}</span></a>
-                {systems::badge(drawing, n)}{inferred::badge(drawing, n)}{status}{exception}{unfinished}{skew}{hidden}{folded_away}
+                {systems::badge(drawing, n)}{inferred::badge(drawing, n)}{lines::badge(drawing, n)}{status}{exception}{unfinished}{skew}{hidden}{folded_away}
             </div>
             {bar(drawing, n).into_any()}
         </div>
@@ -177,7 +180,7 @@ fn pruned(drawing: &Drawing, row: &Row) -> impl IntoView + use<> {
     }
 }
 
-fn indent(row: &Row) -> String {
+pub(super) fn indent(row: &Row) -> String {
     format!("--d:{}", row.depth.min(DEEPEST))
 }
 

@@ -12,9 +12,12 @@ pub(super) fn tools(drawing: &Drawing) -> impl IntoView + use<> {
             Tab::Waterfall => "Waterfall",
             Tab::Flame => "Flame",
             Tab::Table => "Table",
+            Tab::Logs => "Logs",
         };
         let href = drawing.with(|view| view.tab = tab);
-        view! { <a href=href data-tab=tab.as_str() aria-current=(view.tab == tab).then_some("page")>{text}</a> }
+        let lines = (tab == Tab::Logs && !drawing.lines.is_empty())
+            .then(|| view! { " " <span class="n">{count(drawing.lines.len() as u64)}</span> });
+        view! { <a href=href data-tab=tab.as_str() aria-current=(view.tab == tab).then_some("page")>{text}{lines}</a> }
     });
     let toggle = |id: &'static str, on: bool, href: String, text: &'static str, title: &'static str| {
         view! { <a class="button" id=id href=href role="button" aria-pressed=on.to_string() title=title>{text}</a> }
@@ -31,6 +34,10 @@ pub(super) fn tools(drawing: &Drawing) -> impl IntoView + use<> {
             "Move spans of other clocks under their callers; times are as sent otherwise",
         )
     });
+    let lines = (!drawing.lines.is_empty()).then(|| {
+        let title = "Log lines where they happened, under their spans (L)";
+        toggle("lines", !view.without_lines, drawing.with(|view| view.without_lines ^= true), "Log lines", title)
+    });
     // In the page whatever the view is, and shown by the style sheet when there is something to undo: the island only says so.
     let unzoom = view! { <a class="button" href=drawing.with(|view| view.zoom = None) data-unzoom="" title="The whole of the time (Z)">"Zoom out"</a> };
     let unfocus = view! { <a class="button" href=drawing.with(|view| view.focus = None) data-unfocus="">"Whole trace"</a> };
@@ -38,7 +45,7 @@ pub(super) fn tools(drawing: &Drawing) -> impl IntoView + use<> {
         <div class="t-tools">
             <nav class="t-tabs" aria-label="View">{tabs.into_iter().collect_view()}</nav>
             {search(drawing).into_any()}
-            <span class="t-toggles">{critical}{shift}{unzoom}{unfocus}</span>
+            <span class="t-toggles">{critical}{shift}{lines}{unzoom}{unfocus}</span>
             <span class="t-folds">
                 <a class="button quiet" href=drawing.with(|view| view.folds = FoldBase::Depth(0).into()) data-fold="all" title="Fold all ([)">"Fold all"</a>
                 <a class="button quiet" href=drawing.with(|view| view.folds = FoldBase::Open.into()) data-fold="none" title="Open all (])">"Open all"</a>
@@ -122,7 +129,7 @@ fn services(drawing: &Drawing) -> impl IntoView + use<> {
 
 /// The keys of this page; `?` opens the sheet.
 pub(super) fn keys() -> impl IntoView {
-    let keys: [(&[&str], &str); 14] = [
+    let keys: [(&[&str], &str); 15] = [
         (&["j", "k", "↓", "↑"], "Next, previous row"),
         (&["→", "←"], "Open, fold; to the parent"),
         (&["Enter"], "Open the span"),
@@ -135,7 +142,8 @@ pub(super) fn keys() -> impl IntoView {
         (&["c"], "Critical path"),
         (&["f"], "Only this span and what is under it"),
         (&["z", "Z"], "Zoom to the span, zoom out"),
-        (&["1", "2", "3"], "Waterfall, flame, table"),
+        (&["L"], "Log lines"),
+        (&["1", "2", "3", "4"], "Waterfall, flame, table, logs"),
         (&["y"], "Copy a link to this view"),
     ];
     let row = |(names, meaning): (&'static [&'static str], &'static str)| {

@@ -7,7 +7,7 @@ use crate::ui::frame::Here;
 use crate::ui::plural;
 use leptos::prelude::*;
 use model::port::{Ask, Count, Facet, Problem, SpanSearch, TraceSearch};
-use model::query::ast::Key;
+use model::query::ast::{Key, Query};
 use model::query::parse_key;
 use std::time::{Duration, Instant};
 
@@ -68,9 +68,9 @@ async fn facets(here: &Here, ask: &Ask, search: &TraceSearch) -> Result<Vec<Face
     let mut chosen = Vec::new();
     for offered in &OFFERED {
         let key = parse_key(offered.key);
-        match unchosen(&search.query, &key) {
+        match unchosen(&search.query.filter, &key) {
             None => plain.push((offered.key.to_owned(), key)),
-            Some(query) => chosen.push((offered.key.to_owned(), key, query)),
+            Some(filter) => chosen.push((offered.key.to_owned(), key, Query { filter, pipeline: vec![] })),
         }
     }
     let spans = SpanSearch { query: search.query.clone(), range: search.range };

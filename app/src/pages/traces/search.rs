@@ -19,7 +19,7 @@ pub(super) fn form(asked: &Asked) -> AnyView {
     view! {
         <div class="search">
             <form method="get" action="/traces" role="search" aria-label="Traces">
-                <islands::QueryBar query=asked.url.query.clone() range=range/>
+                <islands::QueryBar query=asked.url.query.clone() range=range logs=false/>
                 {range_fields(asked.url.range)}
                 {order}
                 <button class="button primary">"Search"</button>
@@ -31,7 +31,7 @@ pub(super) fn form(asked: &Asked) -> AnyView {
 }
 
 /// The text with the place of the error marked, and what was expected there.
-pub(super) fn error(text: &str, position: usize, message: &str) -> AnyView {
+pub fn error(text: &str, position: usize, message: &str, help: AnyView) -> AnyView {
     let mut at = position.min(text.len());
     while !text.is_char_boundary(at) {
         at -= 1;
@@ -47,7 +47,7 @@ pub(super) fn error(text: &str, position: usize, message: &str) -> AnyView {
             <pre aria-hidden="true">{before.to_owned()}<mark>{here.to_owned()}</mark>{after.to_owned()}</pre>
             <details>
                 <summary>"How to write a query"</summary>
-                {help()}
+                {help}
             </details>
         </section>
     }

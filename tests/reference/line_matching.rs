@@ -1,0 +1,161 @@
+//! Whether a line matches a query, in the plainest way there is.
+
+use model::attr::Value;
+use model::json;
+use model::log::Line;
+use model::port::Problem;
+use model::query::LogQuery;
+use model::query::ast::{Cmp, Expr, Field, Key, Literal, Test, Word};
+use model::semconv;
+use model::time::Rfc3339;
+use regex::RegexBuilder;
+
+/// A query whose filter is tested; expressions of commands are another matter.
+pub struct Matcher {
+    filter: Option<Expr>,
+}
+
+impl Matcher {
+    pub fn new(query: &LogQuery) -> Result<Matcher, Problem> {
+        if query.leading_filters().next().is_some() {
+            return Err(Problem::Unavailable("the reference knows no expressions".into()));
+        }
+        Ok(Matcher { filter: query.filter.clone() })
+    }
+
+    pub fn matches(&self, line: &Line) -> bool {
+        self.filter.as_ref().is_none_or(|filter| holds(filter, line))
+    }
+
+    /// The text of a field, if the line has it.
+    pub fn field(line: &Line, name: &str) -> Option<String> {
+        value(line, name).map(|value| value.to_string())
+    }
+
+    /// Every path of the line's own JSON.
+    pub fn paths(line: &Line) -> Vec<String> {
+        let mut found = Vec::new();
+        for tree in [&line.message, &line.attributes].into_iter().filter_map(|text| json::object(text)) {
+            paths(&tree, "", &mut found);
+        }
+        found.sort();
+        found.dedup();
+        found
+    }
+}
+
+fn paths(tree: &Value, path: &str, to: &mut Vec<String>) {
+    let inside: Vec<(String, &Value)> = match tree {
+        Value::Map(entries) => entries.iter().map(|(key, value)| (key.clone(), value)).collect(),
+        Value::List(items) => items.iter().enumerate().map(|(n, value)| (n.to_string(), value)).collect(),
+        _ => return to.push(path.to_owned()),
+    };
+    for (key, value) in inside {
+        let path = if path.is_empty() { key } else { format!("{path}.{key}") };
+        paths(value, &path, to);
+    }
+}
+
+fn holds(expr: &Expr, line: &Line) -> bool {
+    match expr {
+        Expr::And(parts) => parts.iter().all(|part| holds(part, line)),
+        Expr::Or(parts) => parts.iter().any(|part| holds(part, line)),
+        Expr::Not(inner) => !holds(inner, line),
+        Expr::Word(word) => has_word(word, line),
+        Expr::Field(Field { key: Key::Attribute { name, .. }, test }) => passes(test, name, line),
+        Expr::Field(_) => false,
+    }
+}
+
+fn has_word(word: &Word, line: &Line) -> bool {
+    let origin = &line.origin;
+    let mut texts = vec![line.message.clone(), origin.service.to_string(), origin.logger.to_string(), origin.stream.to_string()];
+    if let Some(attributes) = json::object(&line.attributes) {
+        leaves(&attributes, &mut texts);
+    }
+    let is_id = || {
+        let link = line.trace?;
+        let id = word.text.to_lowercase();
+        Some(word.text.parse() == Ok(link.trace_id) || link.span_id.is_some_and(|span| span.to_string() == id))
+    };
+    texts.iter().any(|text| word.found_in(text)) || !word.open_start && !word.open_end && is_id().unwrap_or(false)
+}
+
+fn leaves(value: &Value, to: &mut Vec<String>) {
+    match value {
+        Value::Map(entries) => entries.iter().for_each(|(_, value)| leaves(value, to)),
+        Value::List(items) => items.iter().for_each(|value| leaves(value, to)),
+        leaf => to.push(leaf.to_string()),
+    }
+}
+
+fn value(line: &Line, name: &str) -> Option<Value> {
+    let text = |text: &str| (!text.is_empty()).then(|| Value::Str(text.to_owned()));
+    let origin = &line.origin;
+    match name {
+        "@timestamp" | "time" => text(&Rfc3339(line.time).to_string()),
+        "@ingestionTime" => text(&Rfc3339(line.received_at).to_string()),
+        "@message" | "message" => text(&line.message),
+        "@logStream" | "stream" => text(&origin.stream),
+        "@log" | "group" => text(&origin.group),
+        "level" | "@level" => text(line.severity.level().as_str()),
+        "severity" => Some(Value::Int(line.severity.0.into())),
+        "service" => text(&origin.service),
+        "environment" => text(&origin.environment),
+        "host" => text(&origin.host),
+        "logger" => text(&origin.logger),
+        "source" => text(&origin.source),
+        "trace_id" => text(&line.trace?.trace_id.to_string()),
+        "span_id" => text(&line.trace?.span_id?.to_string()),
+        name => [&line.attributes, &line.message, &*origin.resource.to_string()]
+            .into_iter()
+            .filter_map(|text| json::object(text))
+            .find_map(|tree| semconv::names(name).into_iter().find_map(|name| at(&tree, name).cloned())),
+    }
+}
+
+fn at<'v>(tree: &'v Value, path: &str) -> Option<&'v Value> {
+    match tree {
+        Value::Map(entries) => entries.iter().find_map(|(key, value)| {
+            let rest = path.strip_prefix(key.as_str())?;
+            if rest.is_empty() { Some(value) } else { at(value, rest.strip_prefix('.')?) }
+        }),
+        Value::List(items) => {
+            let (index, rest) = path.split_once('.').map_or((path, None), |(index, rest)| (index, Some(rest)));
+            let item = items.get(index.parse::<usize>().ok()?)?;
+            rest.map_or(Some(item), |rest| at(item, rest))
+        }
+        _ => None,
+    }
+}
+
+fn passes(test: &Test, name: &str, line: &Line) -> bool {
+    let Some(value) = value(line, name).filter(|value| *value != Value::Empty) else { return false };
+    let text = value.to_string();
+    // Levels have an order: that of their severities.
+    let number =
+        if matches!(name, "level" | "@level") { Some(f64::from(line.severity.0)) } else { value.as_f64().or_else(|| text.parse().ok()) };
+    let number = number.filter(|number: &f64| number.is_finite());
+    match test {
+        Test::Exists => true,
+        Test::Equals(Literal { text: wanted, number: wanted_number }) => {
+            text == *wanted || !matches!(name, "level" | "@level") && number.is_some() && number == *wanted_number
+        }
+        Test::Compare(cmp, Literal { number: wanted, .. }) => match (number, wanted) {
+            (Some(number), Some(wanted)) => match cmp {
+                Cmp::Less => number < *wanted,
+                Cmp::LessOrEqual => number <= *wanted,
+                Cmp::Greater => number > *wanted,
+                Cmp::GreaterOrEqual => number >= *wanted,
+            },
+            _ => false,
+        },
+        Test::Wildcard(parts) => {
+            let pattern: Vec<String> = parts.iter().map(|part| regex::escape(part)).collect();
+            RegexBuilder::new(&format!("^(?s:{})$", pattern.join(".*"))).build().is_ok_and(|regex| regex.is_match(&text))
+        }
+        Test::Regex { pattern, ignore_case } => {
+            RegexBuilder::new(pattern).case_insensitive(*ignore_case).build().is_ok_and(|regex| regex.is_match(&text))
+        }
+    }
+}
