@@ -35,7 +35,7 @@ impl Matcher {
     /// Every path of the line's own JSON.
     pub fn paths(line: &Line) -> Vec<String> {
         let mut found = Vec::new();
-        for tree in [&line.message, &line.attributes].into_iter().filter_map(json::object) {
+        for tree in [&line.message, &line.attributes].into_iter().filter_map(|text| json::object(text)) {
             paths(&tree, "", &mut found);
         }
         found.sort();
