@@ -115,7 +115,11 @@ struct Removed {
 }
 
 async fn remove(State(views): State<Arc<Views>>, Form(Removed { name, back }): Form<Removed>) -> Answer {
-    answer(views.change(|views| Ok(views.retain(|view| view.name != name))), &back)
+    let remove = |views: &mut Vec<SavedView>| {
+        views.retain(|view| view.name != name);
+        Ok(())
+    };
+    answer(views.change(remove), &back)
 }
 
 fn answer(done: Result<(), String>, back: &str) -> Answer {

@@ -50,6 +50,15 @@ impl Connection {
         self.answer()
     }
 
+    /// `POST path` with further headers.
+    pub fn post(&mut self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let head = format!("POST {path} HTTP/1.1\r\nHost: {}\r\n{headers}Content-Length: {}\r\n\r\n", self.host, body.len());
+        let stream = self.stream.get_mut();
+        stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).expect("the request is sent");
+        self.answer()
+    }
+
     fn answer(&mut self) -> Answer {
         let mut line = String::new();
         self.line(&mut line);

@@ -11,6 +11,7 @@ mod browser;
 mod harness;
 mod http;
 mod ingest;
+mod logs;
 mod pages;
 mod process;
 mod reads;
@@ -39,7 +40,7 @@ struct Options {
     batch: usize,
     #[arg(long, default_value_t = 7)]
     seed: u64,
-    /// Only these parts: gzip, fresh, reads, load, browser, start, xray; ingest comes before all but xray alone
+    /// Only these parts: gzip, fresh, reads, load, browser, start, xray, logs; ingest comes before all but xray and logs alone
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Keep the data here instead of in a temporary directory
@@ -63,12 +64,18 @@ fn main() {
     let temporary = TempDir::new().expect("a temporary directory");
     // The newest span is a minute old.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970").as_nanos() as i64;
-    if options.only != ["xray"] {
+    if options.only.is_empty() || options.only.iter().any(|part| !["xray", "logs"].contains(&part.as_str())) {
         spans(&options, temporary.path(), now, &mut report);
     }
     if wants("xray") {
         let clew = Clew::start_in(&temporary.path().join("xray"), &[]);
         xray::measure(&clew, options.seed, &mut report);
+        assert!(clew.stop().success(), "clew ends with 0");
+    }
+    if wants("logs") {
+        let data = temporary.path().join("logs");
+        let clew = Clew::start_in(&data, &[]);
+        logs::measure(&clew, &data, options.seed, options.spans, &mut report);
         assert!(clew.stop().success(), "clew ends with 0");
     }
 

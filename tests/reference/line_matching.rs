@@ -35,7 +35,7 @@ impl Matcher {
     /// Every path of the line's own JSON.
     pub fn paths(line: &Line) -> Vec<String> {
         let mut found = Vec::new();
-        for tree in [&line.message, &line.attributes].into_iter().filter_map(|text| json::object(text)) {
+        for tree in [&line.message, &line.attributes].into_iter().filter_map(json::object) {
             paths(&tree, "", &mut found);
         }
         found.sort();
@@ -109,7 +109,7 @@ fn value(line: &Line, name: &str) -> Option<Value> {
         "span_id" => text(&line.trace?.span_id?.to_string()),
         name => [&line.attributes, &line.message, &*origin.resource.to_string()]
             .into_iter()
-            .filter_map(|text| json::object(text))
+            .filter_map(json::object)
             .find_map(|tree| semconv::names(name).into_iter().find_map(|name| at(&tree, name).cloned())),
     }
 }

@@ -224,6 +224,31 @@ impl LogQuery {
         })
     }
 
+    /// The same query with filters in front where that changes nothing: `fields @timestamp | filter x = 1` is the commonest query there
+    /// is, and its filter tests lines. What names a value that was computed stays where it is.
+    pub fn filters_first(mut self) -> LogQuery {
+        let mut defined: Vec<String> = Vec::new();
+        let (mut first, mut rest) = (Vec::new(), Vec::new());
+        let mut commands = std::mem::take(&mut self.commands).into_iter();
+        for command in commands.by_ref() {
+            match &command {
+                Command::Filter(filter) if !filter.names_any(&defined) => first.push(command),
+                Command::Filter(_) | Command::Sort(_) => rest.push(command),
+                Command::Fields(columns) | Command::Display(columns) => {
+                    let computed = columns.iter().filter(|column| !column.expression.is_field(&column.name));
+                    defined.extend(computed.map(|column| column.name.clone()));
+                    rest.push(command);
+                }
+                _ => {
+                    rest.push(command);
+                    break;
+                }
+            }
+        }
+        self.commands = first.into_iter().chain(rest).chain(commands).collect();
+        self
+    }
+
     /// Whether there is more to do than to list lines.
     pub fn is_pipeline(&self) -> bool {
         self.commands.iter().any(|command| !matches!(command, Command::Filter(_)))
@@ -333,4 +358,21 @@ fn month_start(month: i64) -> Nanos {
     // More months than `Nanos` can count.
     let month = month.clamp(-3_600, 3_600);
     time::days_from_civil(1970 + month.div_euclid(12), month.rem_euclid(12) as u32 + 1, 1).saturating_mul(time::DAY)
+}
+
+impl Expression {
+    /// Whether it uses a field of one of these names, or a path into it.
+    fn names_any(&self, names: &[String]) -> bool {
+        let any = |parts: &[Expression]| parts.iter().any(|part| part.names_any(names));
+        match self {
+            Expression::Field(field) => {
+                names.iter().any(|name| field.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+            }
+            Expression::Not(inner) | Expression::Negative(inner) => inner.names_any(names),
+            Expression::Binary(_, left, right) => left.names_any(names) || right.names_any(names),
+            Expression::In(left, list) => left.names_any(names) || any(list),
+            Expression::Call(_, arguments) => any(arguments),
+            _ => false,
+        }
+    }
 }

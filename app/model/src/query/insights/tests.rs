@@ -249,3 +249,19 @@ fn check(text: &str) -> Result<(), TestCaseError> {
     }
     Ok(())
 }
+
+#[test]
+fn filters_go_first_where_that_changes_nothing() {
+    for (text, first) in [
+        ("fields @timestamp, @message | filter a = 1 | sort b | filter c = 2 | limit 3", 2),
+        ("fields a / 2 as half | filter half = 1 | filter c = 2", 1),
+        ("fields a / 2 as half | filter half.x = 1", 0),
+        ("limit 3 | filter a = 1", 0),
+        ("stats count(*) by a | filter a = 1", 0),
+    ] {
+        let query = parse_logs(text).unwrap();
+        let moved = query.clone().filters_first();
+        assert_eq!(moved.leading_filters().count(), first, "{text}");
+        assert_eq!(moved.commands.len(), query.commands.len(), "{text}");
+    }
+}

@@ -7,6 +7,7 @@ use crate::ingest::lines::trace_of;
 use crate::store::block::bytes::{self, frame};
 use crate::store::block::meta::{Bounds, intern};
 use crate::store::block::{Columns, Corrupt};
+use crate::store::insights::json::any_value;
 use model::log::{How, Line, Origin};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -45,6 +46,13 @@ pub fn encode(lines: &[&Line], patterns: &[u32]) -> Encoded {
         tokens.add_text(&line.message);
         if !line.attributes.is_empty() {
             tokens.add_text(&line.attributes);
+            // As JSON writes them, and as a search finds them: `\n` is no part of a word.
+            if line.attributes.contains('\\') {
+                any_value(&line.attributes, |value| {
+                    tokens.add_text(value);
+                    false
+                });
+            }
         }
         if let Some(link) = line.trace {
             tokens.add(trace_token(link.trace_id));

@@ -67,6 +67,16 @@ fn the_filter_knows_words_traces_and_origins() {
 }
 
 #[test]
+fn words_of_attributes_are_found_as_they_are_read() {
+    let mut line = line(1, "x");
+    line.attributes = r#"{"stack":"first\nsecond"}"#.into();
+    let Encoded { columns, .. } = encoded(&[line]);
+    let token = Token::of("second");
+    let framed = columns.get(number::BLOOM + piece_of(token) as u16).unwrap();
+    assert!(may_have(&crate::store::block::bytes::unframe(framed).unwrap(), token).unwrap());
+}
+
+#[test]
 fn fields_of_json_are_listed() {
     let lines: Vec<Line> = (0..10).map(|n| line(n, r#"{"level":"info","http":{"status":200},"@x":[1]}"#)).collect();
     let meta = encoded(&lines).meta;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 /// What lines must match; `None` if nothing is asked of them.
 pub fn test_of(query: &LogQuery, now: Nanos) -> Result<Option<Arc<dyn LineTest>>, Problem> {
+    let query = &query.clone().filters_first();
     let mut tests: Vec<Box<dyn LineTest>> = Vec::new();
     if query.filter.is_some() || !query.groups.is_empty() || query.leading_filters().next().is_some() {
         tests.push(matching::compile(query, now)?);

@@ -52,7 +52,7 @@ impl LogReader for Sqlite {
         }
         // One more tells whether there is a next page.
         let mut best = Best { order, limit: limit + 1, beyond, lines: BTreeMap::new() };
-        for line in scan.tail() {
+        for line in scan.tail(ask) {
             if best.wants((line.time, line.seq)) {
                 best.add(line.clone());
             }
@@ -77,7 +77,7 @@ impl LogReader for Sqlite {
         let scan = self.log_scan(ask, search)?;
         let steps = Steps::of(search.range, buckets);
         let mut counts = vec![[0u64; 7]; buckets.max(1) as usize];
-        for line in scan.tail() {
+        for line in scan.tail(ask) {
             counts[steps.at(line.time)][line.severity.level() as usize] += 1;
         }
         let mut read = Vec::new();
@@ -124,7 +124,7 @@ impl LogReader for Sqlite {
         let scan = self.log_scan(ask, search)?;
         let fields: Arc<[FacetField]> = keys.iter().map(|key| FacetField::of(key)).collect();
         let mut counts: Vec<FxHashMap<Arc<str>, u64>> = vec![FxHashMap::default(); keys.len()];
-        for line in scan.tail() {
+        for line in scan.tail(ask) {
             let trace = || line.trace;
             let seen = line_ref(line, &trace);
             for (field, counts) in fields.iter().zip(&mut counts) {
@@ -249,7 +249,7 @@ impl LogReader for Sqlite {
         let search = LogSearch { query: Default::default(), groups: Vec::new(), range, order: LogOrder::Oldest, limit: 1, cursor: None };
         let mut scan = self.log_scan(ask, &search)?;
         (scan.after, scan.as_of) = (at.seq.saturating_sub(1), Some(at.seq));
-        if let Some(line) = scan.tail().first() {
+        if let Some(line) = scan.tail(ask).first() {
             return Ok((*line).clone());
         }
         let blocks = scan.blocks(LogOrder::Oldest).await?;
@@ -267,7 +267,7 @@ impl LogReader for Sqlite {
         let mut scan = self.log_scan(ask, search)?;
         scan.after = after;
         let upto = scan.picture.seq;
-        let mut lines: Vec<Line> = scan.tail().into_iter().cloned().collect();
+        let mut lines: Vec<Line> = scan.tail(ask).into_iter().cloned().collect();
         let limit = search.limit.max(1) as usize;
         let mut matched = lines.len();
         let blocks = scan.blocks(LogOrder::Newest).await?;

@@ -64,9 +64,15 @@ impl Scan {
     }
 
     /// Lines of the tail that pass, in no order.
-    pub fn tail(&self) -> Vec<&Line> {
-        let lines = self.picture.tail.iter().filter(|chunk| self.takes(chunk)).flat_map(|chunk| &chunk.lines);
-        lines.filter(|line| self.passes(line)).collect()
+    pub fn tail(&self, ask: &Ask) -> Vec<&Line> {
+        let chunks = || self.picture.tail.iter().filter(|chunk| self.takes(chunk));
+        let passed: Vec<&Line> = chunks().flat_map(|chunk| &chunk.lines).filter(|line| self.passes(line)).collect();
+        ask.progress(|scanned| {
+            scanned.lines += chunks().map(|chunk| chunk.lines.len() as u64).sum::<u64>();
+            scanned.bytes += chunks().flat_map(|chunk| &chunk.lines).map(|line| line.message.len() as u64).sum::<u64>();
+            scanned.matched += passed.len() as u64;
+        });
+        passed
     }
 
     fn takes(&self, chunk: &Chunk) -> bool {

@@ -4,7 +4,7 @@ use super::scan::Found;
 use crate::store::insights::Pipeline;
 use crate::store::logs::test::line_ref;
 use crate::store::sqlite::Sqlite;
-use model::port::{Ask, LogOrder, LogReader, LogSearch, LogTable, Problem};
+use model::port::{Ask, LogOrder, LogReader, LogSearch, LogTable, Problem, Scanned};
 use model::query::insights::{Command, Direction, Expression};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,15 +14,16 @@ const PAGE: u32 = 2_000;
 
 /// Carries out the whole pipeline of a search.
 pub async fn table(store: &Sqlite, ask: &Ask, search: &LogSearch) -> Result<LogTable, Problem> {
+    let search = &LogSearch { query: search.query.clone().filters_first(), ..search.clone() };
     let pipeline = Pipeline::compile(&search.query, store.core.now(), search.range)?;
-    let (pipeline, complete) = if order_matters(&search.query.commands) {
+    let (pipeline, matched, complete) = if order_matters(&search.query.commands) {
         in_order(store, ask, search, pipeline).await?
     } else {
         in_any_order(store, ask, search, pipeline).await?
     };
     let (mut table, lines) = pipeline.finish();
     table.exact &= complete;
-    Ok(LogTable { table, lines, scanned: ask.scanned() })
+    Ok(LogTable { table, lines, scanned: Scanned { matched, ..ask.scanned() } })
 }
 
 /// Whether the first command that does more than to compute fields takes rows as they come. Newest first is how they come, so the
@@ -41,28 +42,30 @@ fn order_matters(commands: &[Command]) -> bool {
 }
 
 /// Page by page, newest first, until the pipeline has enough.
-async fn in_order(store: &Sqlite, ask: &Ask, search: &LogSearch, mut pipeline: Pipeline) -> Result<(Pipeline, bool), Problem> {
+async fn in_order(store: &Sqlite, ask: &Ask, search: &LogSearch, mut pipeline: Pipeline) -> Result<(Pipeline, u64, bool), Problem> {
     let mut search = LogSearch { order: LogOrder::Newest, limit: PAGE.min(search.limit.max(1)), ..search.clone() };
+    let mut matched = 0;
     loop {
         let page = store.logs(ask, &search).await?;
+        matched += page.lines.len() as u64;
         for line in &page.lines {
             if !pipeline.wants_more() {
-                return Ok((pipeline, true));
+                return Ok((pipeline, matched, true));
             }
             pipeline.push(&line_ref(line, &|| line.trace));
         }
         search.limit = PAGE;
         search.cursor = page.next;
         if search.cursor.is_none() || !page.complete || !pipeline.wants_more() {
-            return Ok((pipeline, page.complete));
+            return Ok((pipeline, matched, page.complete));
         }
     }
 }
 
 /// Block by block.
-async fn in_any_order(store: &Sqlite, ask: &Ask, search: &LogSearch, mut pipeline: Pipeline) -> Result<(Pipeline, bool), Problem> {
+async fn in_any_order(store: &Sqlite, ask: &Ask, search: &LogSearch, mut pipeline: Pipeline) -> Result<(Pipeline, u64, bool), Problem> {
     let scan = store.log_scan(ask, search)?;
-    for line in scan.tail() {
+    for line in scan.tail(ask) {
         pipeline.push(&line_ref(line, &|| line.trace));
     }
     let blocks = scan.blocks(LogOrder::Newest).await?;
@@ -78,5 +81,7 @@ async fn in_any_order(store: &Sqlite, ask: &Ask, search: &LogSearch, mut pipelin
     };
     let complete = scan.run(ask, blocks, true, look, |(), _| ControlFlow::Continue(()), |_| false).await?;
     let pipeline = shared.lock().unwrap_or_else(PoisonError::into_inner).take();
-    pipeline.map(|pipeline| (pipeline, complete)).ok_or_else(|| Problem::Unavailable("the pipeline went away".into()))
+    pipeline
+        .map(|pipeline| (pipeline, ask.scanned().matched, complete))
+        .ok_or_else(|| Problem::Unavailable("the pipeline went away".into()))
 }
