@@ -57,9 +57,9 @@ async fn every_view_draws_the_lines() {
         let page = bed.text(path).await;
         assert!(page.replace("<!>", "").contains(what), "{path} has {what}");
     }
-    let page = bed.text("/logs?q=SELECT").await;
+    let page = bed.text("/logs?q=carts").await;
     assert!(page.contains("a-2"), "terminal colours are rendered");
-    let plain = bed.text("/logs?q=SELECT&ansi=0").await;
+    let plain = bed.text("/logs?q=carts&ansi=0").await;
     assert!(!plain.contains("a-2\"") && !plain.contains('\u{1b}'), "or left out");
 }
 
@@ -72,9 +72,10 @@ async fn a_line_opens_in_its_place_and_on_its_own() {
     assert!(opened.contains("Only item.left: ") && opened.contains("Count the values of item.sku"), "values are links");
     assert!(opened.contains(&format!("/t/{}?span=0102030405060708", lines::TRACE)), "the trace, with its span open");
     assert!(opened.contains("linked by"));
-    let column = attribute(&opened, "title=\"user.id as a column\"", "href").expect("a column");
+    let (_, panel) = opened.split_once("data-full").expect("an open line");
+    let column = attribute(panel, "title=\"user.id as a column\"", "href").expect("a column");
     assert!(column.starts_with("/logs?q=sku&") && column.ends_with("&column=user.id"), "{column}");
-    let stats = attribute(&opened, "title=\"Count the values of user.id\"", "href").expect("stats");
+    let stats = attribute(panel, "title=\"Count the values of user.id\"", "href").expect("stats");
     assert!(stats.contains("stats+count"), "{stats}");
     let single = bed.text(&attribute(&opened, ">This line<", "href").expect("its address")).await;
     assert!(single.contains("<h1") && single.contains("stock is low"));

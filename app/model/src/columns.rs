@@ -6,17 +6,18 @@
 //! zigzag; starts are differences to the span before, parents are distances; of fields that are mostly 0 only the others
 //! are there, each after its distance. [`decode`] trusts nothing.
 
+mod lines;
 mod wire;
 
 use crate::address::{SpanAddress, System};
 use crate::call;
 use crate::id::{SpanId, TraceId};
-use crate::log::{Level, Line, TraceLink};
+use crate::log::Level;
 use crate::segments::{Segments, parents};
 use crate::span::{Family, Kind, Span, Status};
 use crate::time::{Nanos, SECOND};
 use crate::trace::{NEVER_COMPLETED_AFTER, Trace};
-use crate::waterfall::NONE;
+pub use lines::LineMark;
 use std::collections::HashMap;
 use wire::{Reader, Writer};
 
@@ -88,23 +89,6 @@ pub struct Columns {
     /// Ids that more than one span has, sorted.
     shared: Vec<SpanId>,
 }
-
-/// A log line of the trace, as its row shows it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LineMark {
-    /// The span it names; [`crate::waterfall::NONE`] if it names none that is here.
-    pub span: u32,
-    /// Nanoseconds from [`Columns::base`].
-    pub time: i64,
-    /// With the time the line's address.
-    pub seq: u64,
-    pub level: Level,
-    /// The beginning of its first line.
-    pub text: String,
-}
-
-/// Characters of a line's text.
-const LINE_TEXT: usize = 200;
 
 /// The small facts of a span in one byte: kind (3 bits), status (2), entry, has an exception, in progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -206,25 +190,6 @@ impl Columns {
         };
         columns.find_shared();
         columns
-    }
-
-    /// With the log lines of the trace.
-    pub fn with_lines(mut self, lines: &[Line]) -> Columns {
-        // From the last to the first, so that of two spans of one id the first stays.
-        let spans = (0..self.len()).rev().map(|n| ((self.system_of(n).trace_id, self.id[n]), n as u32));
-        let spans: HashMap<(TraceId, SpanId), u32> = spans.collect();
-        let place = |link: TraceLink| spans.get(&(link.trace_id, link.span_id?)).copied();
-        let mark = |line: &Line| LineMark {
-            span: line.trace.and_then(place).unwrap_or(NONE),
-            time: line.time.saturating_sub(self.base),
-            seq: line.seq,
-            level: line.severity.level(),
-            text: line.message.trim().lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(LINE_TEXT).collect(),
-        };
-        let mut marks: Vec<LineMark> = lines.iter().map(mark).collect();
-        marks.sort_by_key(|mark| (mark.time, mark.seq));
-        self.lines = marks;
-        self
     }
 
     /// The shortest address that means this span and no other.

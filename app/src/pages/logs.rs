@@ -27,7 +27,7 @@ use crate::ui::setup::Endpoints;
 use crate::url::{self, LogView};
 use counts::Counts;
 use leptos::prelude::*;
-use model::port::{LogOrder, LogPage, LogSearch, Problem};
+use model::port::{Ask, LogOrder, LogPage, LogSearch, Problem};
 use model::query::ast::ParseError;
 use model::query::{LogQuery, parse_logs};
 use model::time;
@@ -145,13 +145,15 @@ struct Main {
 }
 
 async fn main(here: &Here, asked: &Asked, search: &LogSearch) -> Result<Main, Problem> {
-    let brief = here.ask.clone().until(asked.patience());
     if search.query.is_pipeline() {
-        let found = here.logs.log_table(&brief, search).await?;
+        // It counts what it looked at alone, not what the figures beside it did.
+        let mut alone = Ask::now().until(asked.patience()).as_of(here.ask.as_of);
+        alone.cancelled = here.ask.cancelled.clone();
+        let found = here.logs.log_table(&alone, search).await?;
         return Ok(Main { exact: found.table.exact, view: table::table(asked, &search.query, &found), later: true });
     }
     if asked.url.view == LogView::Patterns {
-        return patterns::read(here, &brief, asked, search).await;
+        return patterns::read(here, &here.ask.clone().until(asked.patience()), asked, search).await;
     }
     let page = lines(here, asked, search).await?;
     let newest = if page.lines.is_empty() && asked.url.cursor.is_none() { newest(here, search).await? } else { None };

@@ -63,9 +63,9 @@ impl Counts {
         let LogCount { lines, levels, exact, .. } = &self.count;
         let total = plural(*lines, "line", "lines");
         let total = if *exact { total } else { format!("at least {total}") };
-        let bad = [(Level::Fatal, "fatal"), (Level::Error, "errors"), (Level::Warn, "warnings")];
-        let bad = bad.into_iter().filter(|(level, _)| levels[*level as usize] > 0).map(|(level, name)| {
-            let text = format!("{} {name}", crate::ui::count(levels[level as usize]));
+        let bad = [(Level::Fatal, "fatal", "fatal"), (Level::Error, "error", "errors"), (Level::Warn, "warning", "warnings")];
+        let bad = bad.into_iter().filter(|(level, ..)| levels[*level as usize] > 0).map(|(level, one, more)| {
+            let text = plural(levels[level as usize], one, more);
             let query = with(&without(&asked.url.query, "level", level.as_str()), "level", level.as_str());
             view! { <a class=chart::level_class(level) href=asked.url.with_query(query).to_string()>{text}</a> }
         });
