@@ -1,9 +1,10 @@
 //! One log line as it is stored: what CloudWatch Logs calls a log event and OpenTelemetry a log record.
 
-use crate::attr::Attributes;
+use crate::attr::{Attributes, Value, get_str};
 use crate::id::{SpanId, TraceId};
 use crate::time::Nanos;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// A log line. Lines are ordered by (`time`, `seq`); `seq` alone is the identity.
@@ -224,6 +225,17 @@ pub struct Stream {
     pub last_received: Option<Nanos>,
 }
 
+/// What a line says, for a row of its own: of a JSON object its message, under the names that loggers give it; else all of it.
+pub fn told(message: &str) -> Cow<'_, str> {
+    const NAMES: [&str; 4] = ["message", "msg", "@m", "event"];
+    let object = if message.len() <= 1 << 16 { crate::json::object(message) } else { None };
+    let told = match &object {
+        Some(Value::Map(entries)) => NAMES.iter().find_map(|name| get_str(entries, name).filter(|text| !text.trim().is_empty())),
+        _ => None,
+    };
+    told.map_or(Cow::Borrowed(message), |told| Cow::Owned(told.to_owned()))
+}
+
 /// Attributes as the JSON object that lines keep; empty for none.
 pub fn attributes_json(attributes: &Attributes) -> String {
     if attributes.is_empty() { String::new() } else { crate::attr::Json(attributes).to_string() }
@@ -232,6 +244,20 @@ pub fn attributes_json(attributes: &Attributes) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_tells_its_message() {
+        for (message, expected) in [
+            (r#"{"level":"info","msg":"loaded"}"#, "loaded"),
+            (r#"{"msg":"a","message":"b"}"#, "b"),
+            (r#"{"message":7}"#, r#"{"message":7}"#),
+            (r#"{"message":" "}"#, r#"{"message":" "}"#),
+            ("{not json", "{not json"),
+            ("plain", "plain"),
+        ] {
+            assert_eq!(told(message), expected);
+        }
+    }
 
     #[test]
     fn levels_have_their_numbers_and_names() {

@@ -2,7 +2,7 @@
 
 use super::Columns;
 use crate::id::{SpanId, TraceId};
-use crate::log::{Level, Line, TraceLink};
+use crate::log::{Level, Line, TraceLink, told};
 use crate::waterfall::NONE;
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ pub struct LineMark {
     /// With the time the line's address.
     pub seq: u64,
     pub level: Level,
-    /// The beginning of its first line.
+    /// The beginning of the first line of what it says.
     pub text: String,
 }
 
@@ -35,7 +35,15 @@ impl Columns {
             time: line.time.saturating_sub(self.base),
             seq: line.seq,
             level: line.severity.level(),
-            text: line.message.trim().lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(LINE_TEXT).collect(),
+            text: told(&line.message)
+                .trim()
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .chars()
+                .filter(|c| !c.is_control())
+                .take(LINE_TEXT)
+                .collect(),
         };
         let mut marks: Vec<LineMark> = lines.iter().map(mark).collect();
         marks.sort_by_key(|mark| (mark.time, mark.seq));

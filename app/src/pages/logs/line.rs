@@ -10,7 +10,7 @@ use crate::ui::{bytes, plural};
 use crate::url::{self, LogView};
 use leptos::prelude::*;
 use model::colour::Colours;
-use model::log::{Level, Line};
+use model::log::{Level, Line, told};
 use model::port::LogCursor;
 use model::query::{LogQuery, parse_logs};
 
@@ -106,7 +106,8 @@ fn open_link(look: &Look<'_>, line: &Line) -> String {
 
 fn in_row(look: &Look<'_>, line: &Line) -> AnyView {
     let at = place(line).to_string();
-    let (first, more) = first_line(&line.message);
+    let told = told(&line.message);
+    let (first, more) = first_line(&told);
     let (shown, more) = if look.url.wrap { (cut(&line.message, SHOWN), 0) } else { (cut(first, ONE_ROW), more) };
     let folded =
         (more > 0).then(|| view! { <span class="badge" title=plural(more as u64, "more line", "more lines")>{format!("+{more}")}</span> });
