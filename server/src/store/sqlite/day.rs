@@ -1,16 +1,15 @@
 //! One day's file: `spans-YYYYMMDD.db`. All of its SQL is here. Blocks are immutable but for their two `dead` bitmaps; one task
 //! writes (the sealer), any number read.
 
+use super::file::DbFile;
 use super::lookup::{Filter, Run, hashes_from_bytes, hashes_to_bytes};
 use super::world::{Block, Loaded, Place};
 use crate::store::block::{Bitmap, Columns, Encoded, Meta};
 use rustc_hash::{FxHashMap, FxHashSet};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, Row};
+use sqlx::{Connection, Row};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
 
 /// A column's rowid is its block's id and its number.
 const COLUMN_BITS: u32 = 10;
@@ -87,15 +86,11 @@ pub fn put_columns() -> &'static str {
     SQL.get_or_init(|| format!("{PUT_COLUMN}{}", ", (?, ?)".repeat(MANY - 1)))
 }
 
-/// A file, its pool of readers and its one writer.
+/// A day's file.
 pub struct DayFile {
     pub day: i64,
-    pub path: PathBuf,
-    readers: OnceLock<SqlitePool>,
-    writer: tokio::sync::Mutex<Option<SqliteConnection>>,
+    pub db: DbFile,
     last_id: AtomicI64,
-    /// Whether something was written since the last checkpoint.
-    dirty: AtomicBool,
     /// Look-up hashes of at least all open blocks: "is this trace known?" without asking each block.
     pub open_hashes: Mutex<FxHashSet<u64>>,
     /// Blocks folded away whose columns an older picture may still read.
@@ -129,16 +124,7 @@ pub struct NewRun {
 
 impl DayFile {
     pub fn new(day: i64, path: PathBuf) -> DayFile {
-        DayFile {
-            day,
-            path,
-            readers: OnceLock::new(),
-            writer: tokio::sync::Mutex::new(None),
-            last_id: AtomicI64::new(0),
-            dirty: AtomicBool::new(false),
-            open_hashes: Mutex::default(),
-            gone: Mutex::default(),
-        }
+        DayFile { day, db: DbFile::new(path, SCHEMA), last_id: AtomicI64::new(0), open_hashes: Mutex::default(), gone: Mutex::default() }
     }
 
     /// The id of the next block.
@@ -146,28 +132,8 @@ impl DayFile {
         self.last_id.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    fn options(&self) -> SqliteConnectOptions {
-        SqliteConnectOptions::new()
-            .filename(&self.path)
-            .create_if_missing(false)
-            .busy_timeout(Duration::from_secs(5))
-            .pragma("cache_size", "-2000")
-            .disable_statement_logging()
-    }
-
-    fn readers(&self) -> &SqlitePool {
-        self.readers.get_or_init(|| {
-            SqlitePoolOptions::new()
-                .max_connections(3)
-                .idle_timeout(Duration::from_secs(120))
-                .max_lifetime(None)
-                .test_before_acquire(false)
-                .connect_lazy_with(self.options().pragma("query_only", "ON"))
-        })
-    }
-
     async fn exists(&self) -> Result<bool, sqlx::Error> {
-        Ok(self.path.exists() && sqlx::query_scalar::<_, i64>(READY).fetch_one(self.readers()).await? > 0)
+        Ok(self.db.path.exists() && sqlx::query_scalar::<_, i64>(READY).fetch_one(self.db.readers()).await? > 0)
     }
 
     /// The `seq` up to which this day's spans are sealed; 0 for a day without a file.
@@ -175,7 +141,7 @@ impl DayFile {
         if !self.exists().await? {
             return Ok(0);
         }
-        let value: Option<i64> = sqlx::query_scalar(CURSOR).fetch_optional(self.readers()).await?;
+        let value: Option<i64> = sqlx::query_scalar(CURSOR).fetch_optional(self.db.readers()).await?;
         Ok(value.unwrap_or(0).cast_unsigned())
     }
 
@@ -184,7 +150,7 @@ impl DayFile {
         if !self.exists().await? {
             return Ok(Loaded::default());
         }
-        let mut readers = self.readers().acquire().await?;
+        let mut readers = self.db.readers().acquire().await?;
         let last: i64 = sqlx::query_scalar(LAST_ID).fetch_one(&mut *readers).await?;
         self.last_id.store(last, Ordering::Relaxed);
         let gone: Vec<i64> = sqlx::query_scalar(GONE).fetch_all(&mut *readers).await?;
@@ -199,7 +165,7 @@ impl DayFile {
                     blocks: hashes_from_bytes(&blocks).into_iter().map(u64::cast_signed).collect(),
                     filter,
                 })),
-                Err(corrupt) => tracing::error!(file = %self.path.display(), "{corrupt}"),
+                Err(corrupt) => tracing::error!(file = %self.db.path.display(), "{corrupt}"),
             }
         }
         for row in sqlx::query(BLOCKS).fetch_all(&mut *readers).await? {
@@ -207,7 +173,7 @@ impl DayFile {
             let meta = match Meta::from_bytes(row.try_get(4)?) {
                 Ok(meta) => meta,
                 Err(corrupt) => {
-                    tracing::error!(file = %self.path.display(), block = id, "{corrupt}");
+                    tracing::error!(file = %self.db.path.display(), block = id, "{corrupt}");
                     continue;
                 }
             };
@@ -240,7 +206,7 @@ impl DayFile {
             return Ok(columns);
         }
         ids.push(']');
-        for row in sqlx::query(COLUMNS).bind(ids).fetch_all(self.readers()).await? {
+        for row in sqlx::query(COLUMNS).bind(ids).fetch_all(self.db.readers()).await? {
             let id: i64 = row.try_get(0)?;
             if let Some(columns) = columns.get_mut(&(id >> COLUMN_BITS)) {
                 columns.insert((id & ((1 << COLUMN_BITS) - 1)) as u16, row.try_get(1)?);
@@ -251,23 +217,13 @@ impl DayFile {
 
     /// One bucket of a run.
     pub async fn bucket(&self, bucket: u8, run: i64) -> Result<Option<Vec<u8>>, sqlx::Error> {
-        sqlx::query_scalar(BUCKET).bind(i64::from(bucket)).bind(run).fetch_optional(self.readers()).await
+        sqlx::query_scalar(BUCKET).bind(i64::from(bucket)).bind(run).fetch_optional(self.db.readers()).await
     }
 
     /// Does all of `change` in one transaction. Only the sealer calls this, after [`DayFile::load`].
     pub async fn write(&self, change: &Change) -> Result<(), sqlx::Error> {
-        self.dirty.store(true, Ordering::Relaxed);
-        let mut writer = self.writer.lock().await;
-        let connection = match &mut *writer {
-            Some(connection) => connection,
-            none => {
-                let options = self.options().create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
-                let mut connection = options.synchronous(SqliteSynchronous::Normal).connect().await?;
-                sqlx::raw_sql(SCHEMA).execute(&mut connection).await?;
-                none.insert(connection)
-            }
-        };
-        let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
+        let mut writer = self.db.writer().await?;
+        let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
         for block in &change.put {
             sqlx::query(PUT_BLOCK)
                 .bind(block.id)
@@ -327,46 +283,18 @@ impl DayFile {
         if free.is_empty() {
             return Ok(());
         }
-        let mut writer = self.writer.lock().await;
-        let Some(connection) = writer.as_mut() else {
+        // A quiet day is not opened for this: it waits for the next change.
+        if self.db.idle().is_none() {
             lock(&self.gone).extend(free.into_iter().map(|id| (id, None)));
             return Ok(());
-        };
-        let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
+        }
+        let mut writer = self.db.writer().await?;
+        let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
         for id in free {
             sqlx::query(FREE_COLUMNS).bind(id).execute(&mut *tx).await?;
             sqlx::query(FREE_GONE).bind(id).execute(&mut *tx).await?;
         }
         tx.commit().await
-    }
-
-    /// Moves what was written from the WAL to its place and gives the WAL's room back.
-    pub async fn checkpoint(&self) -> Result<(), sqlx::Error> {
-        if let Some(connection) = self.writer.lock().await.as_mut()
-            && self.dirty.swap(false, Ordering::Relaxed)
-        {
-            sqlx::query(CHECKPOINT).execute(connection).await?;
-        }
-        Ok(())
-    }
-
-    /// Closes the writer, if there is one, leaving no WAL behind: the day is quiet, or the program ends.
-    pub async fn rest(&self) -> Result<(), sqlx::Error> {
-        if let Some(mut connection) = self.writer.lock().await.take() {
-            sqlx::query(CHECKPOINT).execute(&mut connection).await?;
-            connection.close().await?;
-        }
-        Ok(())
-    }
-
-    /// Closes every connection.
-    pub async fn close(&self) {
-        if let Some(readers) = self.readers.get() {
-            readers.close().await;
-        }
-        if let Err(error) = self.rest().await {
-            tracing::warn!(file = %self.path.display(), "closing: {error}");
-        }
     }
 }
 

@@ -39,7 +39,7 @@ pub async fn tidy(core: &Arc<Core>, written: &BTreeMap<i64, Instant>) {
         if let Some(day) = core.world().days.get(number)
             && let Err(error) = day.file.free().await
         {
-            tracing::error!(file = %day.file.path.display(), "freeing folded blocks: {error}");
+            tracing::error!(file = %day.file.db.path.display(), "freeing folded blocks: {error}");
         }
     }
 }

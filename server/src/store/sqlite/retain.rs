@@ -41,16 +41,8 @@ async fn drop_day(core: &Arc<Core>, number: i64) -> Result<(), anyhow::Error> {
 
 async fn drop_spans(core: &Arc<Core>, number: i64) -> Result<u64, anyhow::Error> {
     let Some(day) = core.change(|world| world.days.remove(&number)) else { return Ok(0) };
-    let path = &day.file.path;
-    let spans = if path.exists() { day.load().await?.blocks.iter().map(|block| block.live() as u64).sum() } else { 0 };
-    day.file.close().await;
-    for suffix in ["", "-wal", "-shm"] {
-        let mut file = path.clone().into_os_string();
-        file.push(suffix);
-        match std::fs::remove_file(&file) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
-    }
+    let exists = day.file.db.path.exists();
+    let spans = if exists { day.load().await?.blocks.iter().map(|block| block.live() as u64).sum() } else { 0 };
+    day.file.db.remove().await?;
     Ok(spans)
 }

@@ -81,7 +81,7 @@ pub async fn run(core: Arc<Core>, mut orders: mpsc::Receiver<Order>) {
     }
     seal(&core, &mut written).await;
     for day in core.world().days.values() {
-        day.file.close().await;
+        day.file.db.close().await;
     }
 }
 
@@ -95,9 +95,9 @@ async fn rest(core: &Core, written: &mut BTreeMap<i64, Instant>) {
             quiet.push(*number);
         }
         let Some(day) = world.days.get(number) else { continue };
-        let done = if closes { day.file.rest().await } else { day.file.checkpoint().await };
+        let done = if closes { day.file.db.rest().await } else { day.file.db.checkpoint().await };
         if let Err(error) = done {
-            tracing::warn!(file = %day.file.path.display(), "checkpointing: {error}");
+            tracing::warn!(file = %day.file.db.path.display(), "checkpointing: {error}");
         }
     }
     written.retain(|day, _| !quiet.contains(day));

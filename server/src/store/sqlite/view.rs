@@ -37,7 +37,7 @@ impl Shared {
         let Place::Sealed { file, id } = &block.place else {
             return tracing::error!("a block of the intake cannot be read ({corrupt}); it is left out");
         };
-        self.report_in(&file.path, (file.day, *id), corrupt);
+        self.report_in(&file.db.path, (file.day, *id), corrupt);
     }
 
     /// Reports a block of this file, once; (day, block), the block's number negative if it is of lines.
@@ -130,7 +130,7 @@ impl View {
             match file.columns(&entries).await {
                 Ok(columns) => drop(fetched.insert(file.day, columns)),
                 // Retention took the day while we read it.
-                Err(_) if !file.path.exists() => {}
+                Err(_) if !file.db.path.exists() => {}
                 Err(error) => return Err(unavailable(error)),
             }
         }
@@ -178,7 +178,7 @@ impl View {
                             .iter()
                             .filter_map(|place| run.blocks.get(*place))
                             .for_each(|block| closed.entry(*block).or_default().push(*id)),
-                        Err(corrupt) => tracing::error!(file = %day.file.path.display(), run = run.id, "{corrupt}"),
+                        Err(corrupt) => tracing::error!(file = %day.file.db.path.display(), run = run.id, "{corrupt}"),
                     }
                 }
             }
