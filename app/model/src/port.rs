@@ -13,8 +13,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+mod errors;
 mod logs;
 
+pub use errors::*;
 pub use logs::*;
 
 /// How long a read may take and whether anybody still waits for it. Checked once per block.
