@@ -1,8 +1,8 @@
 //! What the trace page needs besides the HTML: all spans of a trace in a few bytes each, and which of them a search finds.
 
-use super::{Lines, State};
 use super::answer::{Failure, json};
 use super::recorded::{Of, shown};
+use super::{Lines, State};
 use app::pages::trace::found;
 use app::request::{Recorded, lines};
 use axum::Extension;

@@ -1,10 +1,10 @@
 //! The panel of one span as HTML: the island puts it into the page as the page itself would have drawn it, so that it is
 //! written once.
 
-use super::{Lines, State};
 use super::answer::Failure;
 use super::recorded::{Of, shown};
 use super::trace::span_address;
+use super::{Lines, State};
 use app::pages::trace::span_panel;
 use app::request::lines;
 use axum::Extension;

@@ -30,8 +30,7 @@ impl Links {
     /// See [`How::Inferred`].
     pub(super) async fn by_access(&self, ask: &Ask, lines: &mut [Line], possible: &mut Possible) {
         let open = lines.iter().enumerate().filter(|(_, line)| line.trace.is_none() && possible.of(line).is_empty());
-        let mut told: Vec<(usize, Nanos, Told)> =
-            open.filter_map(|(at, line)| Some((at, line.time, Told::of_line(line)?))).collect();
+        let mut told: Vec<(usize, Nanos, Told)> = open.filter_map(|(at, line)| Some((at, line.time, Told::of_line(line)?))).collect();
         told.sort_by_key(|(_, time, _)| *time);
         let mut rest = told.as_slice();
         while let Some((_, first, _)) = rest.first() {

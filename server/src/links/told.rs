@@ -63,9 +63,8 @@ impl Told {
 
     /// Whether a line of this, written at `time`, may be of what a span tells: where both say something, it is the same.
     pub fn fits(&self, time: Nanos, span: &Told) -> bool {
-        let client = || {
-            self.clients.is_empty() || span.clients.is_empty() || self.clients.iter().any(|client| span.clients.contains(client))
-        };
+        let client =
+            || self.clients.is_empty() || span.clients.is_empty() || self.clients.iter().any(|client| span.clients.contains(client));
         time.abs_diff(span.end) <= APART.unsigned_abs()
             && (self.status, &self.method, &self.path) == (span.status, &span.method, &span.path)
             && (self.service.is_empty() || self.service == span.service)

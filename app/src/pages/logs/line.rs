@@ -10,8 +10,8 @@ use crate::ui::{bytes, plural};
 use crate::url::{self, LogView};
 use leptos::prelude::*;
 use model::colour::Colours;
-use model::log::{Level, Line, told};
 use model::id::TraceId;
+use model::log::{Level, Line, told};
 use model::port::{LogCursor, Possible};
 use model::query::{LogQuery, parse_logs};
 use model::time::HOUR;
@@ -82,7 +82,7 @@ pub(super) fn level(line: &Line) -> AnyView {
 pub(super) fn trace(line: &Line, possible: &[TraceId]) -> Option<AnyView> {
     let Some(link) = line.trace else {
         let (href, text) = several(line, possible)?;
-        return Some(view! { <a class="trace-link inferred" href=href title=FITS aria-label=text>{format!("{}?", possible.len())}</a> }.into_any());
+        return Some(view! { <a class="trace-link inferred" href=href title=FITS>{text}</a> }.into_any());
     };
     let href = url::Trace::at(link.trace_id, link.span_id, "").to_string();
     let title = format!("Trace {}, linked by {}", link.trace_id, link.how.title());

@@ -22,12 +22,13 @@ pub(super) fn row(drawing: &Drawing, row: &Row) -> impl IntoView + use<> {
     // A line of no span that is here leads to itself.
     let href = if line.span == NONE { address(drawing, line) } else { drawing.with_span(line.span) };
     let text = plain(&line.text);
+    let title = if line.inferred { format!("Inferred: {text}") } else { text.clone() };
     let class = format!("w-row w-line {}{}", dashed(line), level_class(line.level));
     let at = drawing.window.bar(moment(drawing, row), moment(drawing, row));
     let dot = at.map(|(left, _)| view! { <i class="w-bar" style=format!("left:{left:.3}%;width:0")></i> });
     view! {
         <div class=class role="treeitem" attr:aria-level=(row.depth + 1).to_string() style=super::rows::indent(row)>
-            <div class="w-name"><span class="w-fold"></span><a class="w-link" href=href title=text.clone()><span class="w-op">{text.clone()}</span></a></div>
+            <div class="w-name"><span class="w-fold"></span><a class="w-link" href=href title=title><span class="w-op">{text.clone()}</span></a></div>
             <div class="w-time">{dot}</div>
         </div>
     }
@@ -113,7 +114,8 @@ pub(super) fn tab(drawing: &Drawing) -> impl IntoView + use<> {
         n if n == all => of_all,
         n => format!("{} of {of_all}", count(n as u64)),
     };
-    let most = (all - inferred == crate::request::LINES as usize).then(|| view! { <span class="muted">" (the first; there are more)"</span> });
+    let most =
+        (all - inferred == crate::request::LINES as usize).then(|| view! { <span class="muted">" (the first; there are more)"</span> });
     let body = match lines.is_empty() {
         true => {
             view! { <p class="pages muted">{if all == 0 { "No log line is of this trace." } else { "No line has that." }}</p> }.into_any()
