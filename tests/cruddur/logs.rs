@@ -2,10 +2,11 @@
 //! names none, by what it tells of its request. What must arrive is what the services wrote to stderr at the same time.
 
 use super::requests::{BACKEND, Drive, TIMELINE};
-use super::{look_at_line, send};
+use super::{look_at_line, python, send};
 use crate::harness::Clew;
 use model::time::{Nanos, SECOND, parse_moment};
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,8 +83,22 @@ const HEALTH: &str = "/api/health-check";
 /// Drives Cruddur with what it logs on stderr, too.
 async fn log(clew: &Clew, environment: &[(&str, &str)]) -> Drive {
     let base = clew.url("");
+    // What is logged while WatchTower makes its stream it leaves out itself (`emit` of 3.4), so that is there.
+    let node = Command::new(python()).args(["-c", "import platform; print(platform.node())"]).output().expect("python runs");
+    let node = String::from_utf8(node.stdout).expect("a name");
+    make(clew, "CreateLogGroup", json!({"logGroupName": "cruddur"})).await;
+    for service in [BACKEND, TIMELINE] {
+        let stream = format!("{service}/{}", node.trim());
+        make(clew, "CreateLogStream", json!({"logGroupName": "cruddur", "logStreamName": stream})).await;
+    }
     let logs = [("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", base.as_str()), ("CRUDDUR_STDERR", "1"), ("CRUDDUR_LOG_INTERVAL", "1")];
     send(clew, &[&logs, environment].concat()).await
+}
+
+async fn make(clew: &Clew, action: &str, body: Value) {
+    let request = reqwest::Client::new().post(clew.url("/")).header("x-amz-target", format!("Logs_20140328.{action}"));
+    let sent = request.header("content-type", "application/x-amz-json-1.1").body(body.to_string()).send().await;
+    assert!(sent.expect("clew answers").status().is_success(), "{action}");
 }
 
 /// A line as its service wrote it.

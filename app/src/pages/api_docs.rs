@@ -92,7 +92,7 @@ const CALLS: [Call; 23] = [
     Call {
         path: "/api/logs/export",
         parameters: "q, group, range, order, format (ndjson, csv)",
-        answer: "Everything the search finds, streamed; of a query with commands, its rows.",
+        answer: "Everything the search finds, streamed; of a query with commands, its rows. Traces are those that lines name themselves.",
     },
     Call {
         path: "/api/logs/line/{at}",

@@ -36,11 +36,11 @@ impl Links {
         while let Some((_, first, _)) = rest.first() {
             let (mut last, mut paths, mut length) = (*first, BTreeSet::new(), 0);
             for (_, time, told) in rest {
-                paths.insert(told.path.as_str());
-                if time - last > TOGETHER || paths.len() > PATHS {
-                    paths.remove(told.path.as_str());
+                let path = told.path.as_str();
+                if time - last > TOGETHER || paths.len() == PATHS && !paths.contains(path) {
                     break;
                 }
+                paths.insert(path);
                 (last, length) = (*time, length + 1);
             }
             let (together, later) = rest.split_at(length);
@@ -55,10 +55,11 @@ impl Links {
     async fn served(&self, ask: &Ask, paths: &BTreeSet<&str>, first: Nanos, last: Nanos) -> Option<Vec<Span>> {
         let path = |path: &&str| {
             // Old names have the query with the path, and some the whole URL.
-            let test = |parts: [&str; 2]| Test::Wildcard(parts.map(str::to_owned).to_vec());
-            let wild = |key: &str, parts| Expr::Field(Field { key: parse_key(key), test: test(parts) });
-            let (with_query, ends) = (format!("{path}?"), path.to_string());
-            [equals("url.path", path), wild("url.path", [&with_query, ""]), wild("url.full", ["", &ends])]
+            let wild = |key: &str, parts: &[&str]| {
+                let test = Test::Wildcard(parts.iter().map(|part| (*part).to_owned()).collect());
+                Expr::Field(Field { key: parse_key(key), test })
+            };
+            [equals("url.path", path), wild("url.path", &[&format!("{path}?"), ""]), wild("url.full", &["", path, ""])]
         };
         let server = equals("kind", "server");
         let of_paths = any(paths.iter().flat_map(path).collect());
