@@ -1,6 +1,7 @@
 //! Cruddur, two services with the real Python SDKs: what they send by each transport is stored whole and nested right,
 //! and reads right in the browser.
 
+mod logs;
 mod requests;
 mod xray;
 
@@ -227,8 +228,9 @@ async fn send(clew: &Clew, environment: &[(&str, &str)]) -> Drive {
     command.envs(environment.iter().copied());
     let output = tokio::task::spawn_blocking(move || command.output()).await.expect("not cancelled").expect("python runs");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "drive.py: {said}\n{}", String::from_utf8_lossy(&output.stderr));
-    Drive::parse(&said)
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "drive.py: {said}\n{stderr}");
+    Drive::parse(&said, stderr)
 }
 
 /// The interpreter with the SDKs of tests/clients/requirements.txt: `.venv` of the checkout, or `CLEW_TEST_PYTHON`.
@@ -294,4 +296,39 @@ async fn look_at(clew: &Clew, name: &str, request: &Request) {
             browser.screenshot(&format!("cruddur-{name}-dark")).await;
         }
     }
+}
+
+/// Opens a line's list: its link is dashed, says how it is known, and leads to the line's span in the waterfall with one click.
+async fn look_at_line(clew: &Clew, line: &Value) {
+    let browser = Browser::start(Scripts::On).await;
+    let link = format!("[data-seq=\"{}\"] a.trace-link.inferred", line["seq"]);
+    browser.open(&clew.url("/logs?group=cruddur&q=boom")).await;
+    browser.awake().await;
+    let title = browser.eval(&format!("return document.querySelector('{link}').title")).await;
+    assert!(title.as_str().is_some_and(|title| title.contains("linked by time, method, path and status")), "{title}");
+    let style = browser.eval(&format!("return getComputedStyle(document.querySelector('{link}')).borderBottomStyle")).await;
+    assert_eq!(style, "dashed");
+    for theme in [Theme::Light, Theme::Dark] {
+        browser.prefer(theme).await;
+        for width in [1280, 400] {
+            browser.resize(width, 800).await;
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            browser.assert_no_sideways_scroll().await;
+            browser.screenshot(&format!("cruddur-text-line-{theme:?}-{width}").to_lowercase()).await;
+        }
+    }
+    browser.resize(1280, 800).await;
+    browser.click(&link).await;
+    browser.wait_for("the line's span to be open", "return document.querySelector('.w-row.open') !== null").await;
+    let shown = browser.eval("return location.pathname + location.search").await;
+    let (trace, span) = (line["trace_id"].as_str().expect("an id"), line["span_id"].as_str().expect("an id"));
+    assert!(shown.as_str().is_some_and(|shown| shown.contains(trace) && shown.contains(span)), "{shown}");
+    browser.awake().await;
+    browser.wait_for("the line in the waterfall", "return document.querySelector('.w-line.inferred') !== null").await;
+    browser.screenshot("cruddur-text-line-trace").await;
+    browser.prefer(Theme::Dark).await;
+    browser.resize(400, 800).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    browser.screenshot("cruddur-text-line-trace-dark-400").await;
+    browser.assert_quiet_console().await;
 }

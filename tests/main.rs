@@ -5,6 +5,7 @@ mod browser;
 mod cruddur;
 mod durability;
 mod harness;
+mod links;
 mod logs;
 mod otlp_logs;
 mod pages;

@@ -8,7 +8,7 @@ use model::port::*;
 use model::query::ast::{Key, Stats};
 use model::span::Span;
 use model::time::{Nanos, Range};
-use model::trace::Trace;
+use model::trace::{Summary, Trace};
 use server::config::Config;
 use server::ingest::{Batch, Rejected, Signal};
 use server::store::{Accepted, LogProblem, LogStore, Refused, Store};
@@ -105,6 +105,12 @@ impl Reader for Recorder {
         nothing()
     }
     async fn stats(&self, _: &Ask, _: &SpanSearch, _: &Stats) -> Result<Table, Problem> {
+        nothing()
+    }
+    async fn spans(&self, _: &Ask, _: &SpanSearch, _: usize) -> Result<Option<Vec<Span>>, Problem> {
+        nothing()
+    }
+    async fn stored(&self, _: &Ask, _: &[TraceId]) -> Result<Vec<Summary>, Problem> {
         nothing()
     }
     async fn trace(&self, _: &Ask, _: TraceId) -> Result<Trace, Problem> {

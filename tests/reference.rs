@@ -251,6 +251,20 @@ impl Reader for Memory {
         Ok(figures::stats(stats, &self.in_range(ask, search)?))
     }
 
+    async fn spans(&self, ask: &Ask, search: &SpanSearch, limit: usize) -> Result<Option<Vec<Span>>, Problem> {
+        let mut spans: Vec<Span> = self.in_range(ask, search)?.into_iter().cloned().collect();
+        spans.sort_by_key(|span| (span.start, span.trace_id, span.span_id, span.family()));
+        Ok((spans.len() <= limit).then_some(spans))
+    }
+
+    async fn stored(&self, ask: &Ask, ids: &[TraceId]) -> Result<Vec<Summary>, Problem> {
+        let as_of = ask.as_of.unwrap_or_else(|| self.latest());
+        let mut found: Vec<Summary> = self.summaries().into_values().filter(|summary| ids.contains(&summary.trace_id)).collect();
+        found.retain(|summary| summary.first_seq <= as_of);
+        found.sort_by_key(|summary| summary.trace_id);
+        Ok(found)
+    }
+
     async fn trace(&self, ask: &Ask, id: TraceId) -> Result<Trace, Problem> {
         let exists = |span: &&Span| ask.as_of.is_none_or(|as_of| span.envelope.seq <= as_of);
         let mut spans: Vec<Span> = self.spans.iter().filter(|span| span.trace_id == id).filter(exists).cloned().collect();

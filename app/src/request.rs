@@ -4,7 +4,7 @@
 use model::address::{SpanAddress, System};
 use model::id::TraceId;
 use model::log::Line;
-use model::port::{Ask, LogOrder, LogReader, LogSearch, Order, Problem, Reader, TraceSearch};
+use model::port::{Ask, LineLinks, LogOrder, LogReader, LogSearch, Order, Problem, Reader, TraceSearch};
 use model::query::parse_logs;
 use model::request::{named, naming};
 use model::span::Span;
@@ -105,8 +105,9 @@ pub const LINES: u32 = 1000;
 /// How long they may take: the trace is what the page is about.
 const LINES_WITHIN: Duration = Duration::from_secs(2);
 
-/// The log lines of a request, in the order they happened; none if they cannot be read.
-pub async fn lines(logs: &dyn LogReader, ask: &Ask, id: TraceId, recorded: &Recorded) -> Vec<Line> {
+/// The log lines of a request, in the order they happened: those that name it, and those that are tied to it without. None if they
+/// cannot be read.
+pub async fn lines(logs: &dyn LogReader, links: &dyn LineLinks, ask: &Ask, id: TraceId, recorded: &Recorded) -> Vec<Line> {
     let ids: BTreeSet<TraceId> = recorded.systems.iter().map(|system| system.trace_id).chain([id]).collect();
     let query: Vec<String> = ids.iter().map(|id| format!("trace_id:{id}")).collect();
     let spans = &recorded.trace.spans;
@@ -116,7 +117,10 @@ pub async fn lines(logs: &dyn LogReader, ask: &Ask, id: TraceId, recorded: &Reco
     let Ok(query) = parse_logs(&query.join(" OR ")) else { return Vec::new() };
     let search = LogSearch { query, groups: vec![], range, order: LogOrder::Oldest, limit: LINES, cursor: None };
     let ask = ask.clone().until(Instant::now() + LINES_WITHIN);
-    logs.logs(&ask, &search).await.map(|page| page.lines).unwrap_or_default()
+    let mut lines = logs.logs(&ask, &search).await.map(|page| page.lines).unwrap_or_default();
+    lines.extend(links.near(&ask, spans, &lines).await);
+    lines.sort_by_key(|line| (line.time, line.seq));
+    lines
 }
 
 /// Traces of which a span names this one.

@@ -25,13 +25,21 @@ use crate::store::{LogStore, Store};
 use app::url::{ALIASES_REMOVE, ALIASES_SAVE, DEMO_REMOVE, DEMO_START};
 use axum::Router;
 use axum::routing::{get, post};
+use model::port::LineLinks;
 use std::sync::Arc;
 
 /// What handlers need.
 type State = axum::extract::State<Arc<dyn Store>>;
 
+/// Log lines, and what ties them to traces.
+#[derive(Clone)]
+struct Lines {
+    logs: Arc<dyn LogStore>,
+    links: Arc<dyn LineLinks>,
+}
+
 /// Every route under `/api/`, `/aliases/` and `/demo/`, and `/find`.
-pub fn routes(store: Arc<dyn Store>, logs: Arc<dyn LogStore>) -> Router {
+pub fn routes(store: Arc<dyn Store>, logs: Arc<dyn LogStore>, links: Arc<dyn LineLinks>) -> Router {
     Router::new()
         .route("/api/traces", get(lists::traces))
         .route("/api/traces/count", get(lists::count))
@@ -58,5 +66,5 @@ pub fn routes(store: Arc<dyn Store>, logs: Arc<dyn LogStore>) -> Router {
         .route(DEMO_REMOVE, post(demo::remove))
         .with_state(store)
         // Of a trace its log lines are a part.
-        .layer(axum::Extension(logs))
+        .layer(axum::Extension(Lines { logs, links }))
 }

@@ -7,6 +7,7 @@ use crate::ingest::cloudwatch::{self, envelope, sts};
 use crate::ingest::otlp::{grpc, http, signal_of_path};
 use crate::ingest::xray::api as xray;
 use crate::ingest::{Ingest, Signal};
+use crate::links::Links;
 use crate::store::{LogStore, Store};
 use crate::views::{self, Views};
 use crate::{api, pages};
@@ -18,6 +19,7 @@ use axum::http::{HeaderValue, Method, Response, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::IntoResponse as _;
 use axum::routing::get;
+use model::port::LineLinks;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tower_http::CompressionLevel;
@@ -151,14 +153,17 @@ pub fn xray_port(state: AppState) -> Router {
 
 /// The page port: sources first, then guarded pages and API.
 pub fn page_port(state: AppState) -> Router {
+    let links: Arc<dyn LineLinks> = Arc::new(Links::new(state.store.clone(), state.logs.clone()));
+    let (store, logs) = (state.store.clone(), state.logs.clone());
+    let of_lines = api::logs::Logs { store: store.clone(), logs: logs.clone(), links: links.clone(), stopped: state.stopped.clone() };
     let guarded = Router::new()
         .route("/metrics", get(metrics))
         .with_state(state.clone())
-        .merge(api::routes(state.store.clone(), state.logs.clone()))
+        .merge(api::routes(store.clone(), logs.clone(), links.clone()))
         .merge(api::sampling::routes(state.ingest.sampling.clone()))
-        .merge(api::logs::routes(api::logs::Logs { store: state.store.clone(), logs: state.logs.clone(), stopped: state.stopped.clone() }))
+        .merge(api::logs::routes(of_lines))
         .merge(views::routes(state.views.clone()))
-        .merge(pages::routes(state.store.clone(), state.logs.clone(), state.ingest.sampling.clone(), state.views.clone()))
+        .merge(pages::routes(store, logs, links, state.ingest.sampling.clone(), state.views.clone()))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(from_fn_with_state(state.clone(), guard));
     Router::new().route("/healthz", get(healthz)).merge(guarded).layer(from_fn_with_state(state, sources_first))

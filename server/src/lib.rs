@@ -1,9 +1,11 @@
-//! All of Clew's IO, in the order the data flows: ingest, store, then the ways to look at it.
+//! All of Clew's IO, in the order the data flows: ingest, store, what ties lines to traces, then the ways to look at it.
 
 pub mod config;
 
 pub mod ingest;
 pub mod store;
+
+pub mod links;
 
 pub mod api;
 pub mod assets;

@@ -11,17 +11,24 @@ use leptos::config::LeptosOptions;
 use leptos::nonce::use_nonce;
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{LeptosRoutes as _, ResponseOptions, generate_route_list, render_app_async_with_context};
-use model::port::{LogReader, Reader};
+use model::port::{LineLinks, LogReader, Reader};
 use model::sampling::SamplingRules;
 use model::views::SavedViews;
 use std::sync::Arc;
 
 /// Every page, the embedded files, and as fallback the "no such page" page with status 404: merge this router last.
-pub fn routes(reader: Arc<dyn Reader>, logs: Arc<dyn LogReader>, sampling: Arc<dyn SamplingRules>, views: Arc<dyn SavedViews>) -> Router {
+pub fn routes(
+    reader: Arc<dyn Reader>,
+    logs: Arc<dyn LogReader>,
+    links: Arc<dyn LineLinks>,
+    sampling: Arc<dyn SamplingRules>,
+    views: Arc<dyn SavedViews>,
+) -> Router {
     let options = LeptosOptions::builder().output_name(assets::BUNDLE).site_pkg_dir("pkg").build();
     let context = move || {
         provide_context(reader.clone());
         provide_context(logs.clone());
+        provide_context(links.clone());
         provide_context(sampling.clone());
         provide_context(views.clone());
         provide_request();

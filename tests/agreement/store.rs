@@ -216,6 +216,9 @@ async fn ask(pair: &Pair, question: &Question) -> Result<(), TestCaseError> {
     let stats = only_stats(&question.stats);
     let (found, expected) = (store.stats(&asked, &spans, &stats).await.unwrap(), memory.stats(&asked, &spans, &stats).await.unwrap());
     prop_assert!(same_table(&found, &expected), "{} | {}\nfound    {:?}\nexpected {:?}", query, question.stats, found, expected);
+    let (found, expected) = (store.spans(&asked, &spans, limit as usize).await, memory.spans(&asked, &spans, limit as usize).await);
+    // As text: a NaN is equal to itself there.
+    same!(format!("{found:?}"), format!("{expected:?}"), "spans of {} as of {:?} in {:?}", query, as_of, range);
     let keys: Vec<_> = question.keys.iter().map(|text| (text.clone(), parse_key(text))).collect();
     let found = store.facets(&asked, &spans, &keys, limit).await.unwrap();
     for (found, expected) in found.iter().zip(memory.facets(&asked, &spans, &keys, limit).await.unwrap()) {
@@ -233,6 +236,8 @@ async fn ask_of_traces(pair: &Pair, removed: bool) -> Result<(), TestCaseError> 
         same!(format!("{:?}", store.trace(&now, id).await), format!("{:?}", memory.trace(&now, id).await), "trace {id}");
         same!(store.links_to(&now, id).await, memory.links_to(&now, id).await, "links to {id}");
     }
+    let ids: Vec<TraceId> = (1u8..8).map(|id| TraceId([id; 16])).collect();
+    same!(store.stored(&now, &ids).await, memory.stored(&now, &ids).await, "which traces are stored");
     // Both are read from the blocks' directories, where what was removed or superseded stays until they are folded.
     if !removed && !pair.merged {
         same!(store.keys(&now, Range::ALL, "", 1000).await, memory.keys(&now, Range::ALL, "", 1000).await, "keys");

@@ -13,11 +13,13 @@ pub struct Drive {
     pub requests: usize,
     /// Requests by kind.
     pub kinds: BTreeMap<String, usize>,
+    /// What the services wrote to stderr meanwhile: with `CRUDDUR_STDERR=1` every line they logged.
+    pub stderr: String,
 }
 
 impl Drive {
     /// `sent 40, as expected 40: boom=5, crash=2, ...`
-    pub fn parse(said: &str) -> Drive {
+    pub fn parse(said: &str, stderr: String) -> Drive {
         let line = said.lines().find_map(|line| line.strip_prefix("sent ")).unwrap_or_else(|| panic!("no summary in {said}"));
         let (counts, kinds) = line.split_once(": ").expect("a colon before the kinds");
         let (sent, expected) = counts.split_once(", as expected ").expect("how many were as expected");
@@ -26,6 +28,7 @@ impl Drive {
         Drive {
             requests: sent.parse().expect("a number"),
             kinds: kinds.map(|(kind, count)| (kind.to_owned(), count.parse().expect("a number"))).collect(),
+            stderr,
         }
     }
 }

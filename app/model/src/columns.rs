@@ -22,7 +22,7 @@ use std::collections::HashMap;
 use wire::{Reader, Writer};
 
 /// The first bytes of the form; the last of them is its version.
-const MAGIC: [u8; 5] = *b"CLEW\x03";
+const MAGIC: [u8; 5] = *b"CLEW\x04";
 
 /// The media type of the form.
 pub const MEDIA_TYPE: &str = "application/vnd.clew.columns";
@@ -332,7 +332,7 @@ pub fn encode(columns: &Columns) -> Vec<u8> {
         to.number(u64::from(line.span.wrapping_add(1)));
         to.signed(line.time);
         to.number(line.seq);
-        to.bytes(&[line.level as u8]);
+        to.bytes(&[line.level as u8, u8::from(line.inferred)]);
     }
     columns.lines.iter().for_each(|line| to.text(&line.text));
     to.done()
@@ -388,12 +388,12 @@ pub fn decode(bytes: &[u8]) -> Result<Columns, Malformed> {
     let (system, target, announced) = (from.sparse(n)?, from.sparse(n)?, from.sparse(n)?);
     system.iter().try_for_each(|&at| index(at.into(), systems.len()).map(drop))?;
     target.iter().try_for_each(|&at| index(at.into(), targets.len() + 1).map(drop))?;
-    let count = from.count(5)?;
+    let count = from.count(6)?;
     let mut lines = from.many(count, |from| {
         let span = index(from.number()?, n + 1)?.wrapping_sub(1);
-        let (time, seq, [level]) = (from.signed()?, from.number()?, from.array()?);
+        let (time, seq, [level, inferred]) = (from.signed()?, from.number()?, from.array()?);
         let level = *Level::ALL.get(usize::from(level)).ok_or(Malformed)?;
-        Ok(LineMark { span, time, seq, level, text: String::new() })
+        Ok(LineMark { span, time, seq, level, inferred: inferred != 0, text: String::new() })
     })?;
     lines.iter_mut().try_for_each(|line| from.text().map(|text| line.text = text))?;
     let mut columns = Columns {

@@ -4,6 +4,7 @@
 use crate::alias::Aliases;
 use crate::id::TraceId;
 use crate::query::ast::{Command, Key, Query, Stats};
+use crate::span::Span;
 use crate::time::{MINUTE, Nanos, Range};
 use crate::trace::{Summary, Trace};
 use async_trait::async_trait;
@@ -14,9 +15,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 mod errors;
+mod links;
 mod logs;
 
 pub use errors::*;
+pub use links::*;
 pub use logs::*;
 
 /// How long a read may take and whether anybody still waits for it. Checked once per block.
@@ -396,6 +399,12 @@ pub trait Reader: Send + Sync {
 
     /// Aggregates over the matching spans.
     async fn stats(&self, ask: &Ask, search: &SpanSearch, stats: &Stats) -> Result<Table, Problem>;
+
+    /// The spans that match, by (start, trace id, span id). `None` if there are more than `limit`, or if the deadline came first.
+    async fn spans(&self, ask: &Ask, search: &SpanSearch, limit: usize) -> Result<Option<Vec<Span>>, Problem>;
+
+    /// The summaries of those of these traces that are stored, by id.
+    async fn stored(&self, ask: &Ask, ids: &[TraceId]) -> Result<Vec<Summary>, Problem>;
 
     /// Everything stored of one trace. `NotFound("trace")` if there is nothing.
     async fn trace(&self, ask: &Ask, id: TraceId) -> Result<Trace, Problem>;

@@ -72,6 +72,15 @@ pub fn named(span: &Span) -> impl Iterator<Item = TraceId> + use<'_> {
     values.flat_map(|(name, value)| name.ids(value)).filter(|id| *id != span.trace_id)
 }
 
+/// The same, with how they are named.
+pub fn namings(span: &Span) -> impl Iterator<Item = Naming> + use<'_> {
+    let naming = move |name: &'static Name| {
+        let ids = crate::attr::get(&span.attributes, name.key).map(|value| name.ids(value)).unwrap_or_default();
+        ids.into_iter().map(move |id| Naming { by: span.trace_id, family: span.family(), name, id })
+    };
+    NAMES.iter().flat_map(naming)
+}
+
 /// Finds the spans that name this id.
 pub fn naming(id: TraceId) -> Query {
     any(|name| name.term(id))

@@ -61,7 +61,7 @@ const CALLS: [Call; 23] = [
     Call {
         path: "/api/logs",
         parameters: "q (the query language of logs), group (repeated; none = all), range, order (newest, oldest), limit (1–10000, 100), cursor",
-        answer: r#"{"logs":[{"seq","time","received_at","message","level","severity","severity_sent","group","stream","service","environment","host","logger","source","attributes":{},"resource":{},"trace_id","span_id","how","at"}],"cursor","as_of","complete"}"#,
+        answer: r#"{"logs":[{"seq","time","received_at","message","level","severity","severity_sent","group","stream","service","environment","host","logger","source","attributes":{},"resource":{},"trace_id","span_id","how","possible_traces":[],"at"}],"cursor","as_of","complete"}"#,
     },
     Call {
         path: "/api/logs/histogram",
@@ -92,7 +92,7 @@ const CALLS: [Call; 23] = [
     Call {
         path: "/api/logs/export",
         parameters: "q, group, range, order, format (ndjson, csv)",
-        answer: "Everything the search finds, streamed; of a query with commands, its rows.",
+        answer: "Everything the search finds, streamed; of a query with commands, its rows. Traces are those that lines name themselves.",
     },
     Call {
         path: "/api/logs/line/{at}",

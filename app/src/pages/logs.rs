@@ -27,7 +27,7 @@ use crate::ui::setup::Endpoints;
 use crate::url::{self, LogView};
 use counts::Counts;
 use leptos::prelude::*;
-use model::port::{Ask, LogOrder, LogPage, LogSearch, Problem};
+use model::port::{Ask, LineLinks, LogCursor, LogOrder, LogPage, LogReader, LogSearch, Possible, Problem};
 use model::query::ast::ParseError;
 use model::query::{LogQuery, parse_logs};
 use model::time;
@@ -155,28 +155,36 @@ async fn main(here: &Here, asked: &Asked, search: &LogSearch) -> Result<Main, Pr
     if asked.url.view == LogView::Patterns {
         return patterns::read(here, &here.ask.clone().until(asked.patience()), asked, search).await;
     }
-    let page = lines(here, asked, search).await?;
+    let (page, possible) = lines(here, asked, search).await?;
     let newest = if page.lines.is_empty() && asked.url.cursor.is_none() { newest(here, search).await? } else { None };
     let view = match page.lines.is_empty() && asked.url.cursor.is_none() && asked.url.until.is_none() {
         true => list::nothing(asked, newest),
-        false => list::list(asked, &search.query, &page),
+        false => list::list(asked, &search.query, &page, &possible),
     };
     Ok(Main { view, exact: true, later: false })
 }
 
 /// The page of lines that the URL asks for: after its cursor, or before its end.
-async fn lines(here: &Here, asked: &Asked, search: &LogSearch) -> Result<LogPage, Problem> {
+async fn lines(here: &Here, asked: &Asked, search: &LogSearch) -> Result<(LogPage, Possible), Problem> {
     let ask = here.ask.clone().until(Instant::now() + PATIENT);
-    page_of(&*here.logs, &ask, &asked.url, search.clone()).await
+    page_of(&*here.logs, &*here.links, &ask, &asked.url, search.clone()).await
 }
 
-/// A page of lines: of a search from its cursor on, or the page that ends before `until`, which is read backwards.
+/// A page of lines with what ties them to traces: of a search from its cursor on, or the page that ends before `until`, which is read
+/// backwards.
 pub async fn page_of(
-    logs: &dyn model::port::LogReader,
-    ask: &model::port::Ask,
+    logs: &dyn LogReader,
+    links: &dyn LineLinks,
+    ask: &Ask,
     url: &url::Logs,
-    mut search: LogSearch,
-) -> Result<LogPage, Problem> {
+    search: LogSearch,
+) -> Result<(LogPage, Possible), Problem> {
+    let mut page = read_page(logs, ask, url, search).await?;
+    let possible = links.link(ask, &mut page.lines).await;
+    Ok((page, possible))
+}
+
+async fn read_page(logs: &dyn LogReader, ask: &Ask, url: &url::Logs, mut search: LogSearch) -> Result<LogPage, Problem> {
     let Some(until) = url.until else { return logs.logs(ask, &search).await };
     let backwards = match search.order {
         LogOrder::Newest => LogOrder::Oldest,
@@ -186,7 +194,7 @@ pub async fn page_of(
     let mut page = logs.logs(ask, &search).await?;
     page.lines.reverse();
     // What lies before it is asked for from its first line; here `next` is where the page after it begins.
-    page.next = page.lines.last().map(|line| model::port::LogCursor { time: line.time, seq: line.seq, as_of: until.as_of });
+    page.next = page.lines.last().map(|line| LogCursor { time: line.time, seq: line.seq, as_of: until.as_of });
     Ok(page)
 }
 

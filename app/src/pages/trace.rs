@@ -42,7 +42,7 @@ pub fn TracePage() -> impl IntoView {
             Some(span) => here.reader.links_to(&here.ask, span.trace_id).await?,
             None => Vec::new(),
         };
-        let lines = request::lines(&*here.logs, &here.ask, id, &recorded).await;
+        let lines = request::lines(&*here.logs, &*here.links, &here.ask, id, &recorded).await;
         let drawing = Drawing::of(url, recorded, lines, links, here.now);
         let main = drawing.title();
         Ok(Shown { title: main, tab: Tab::Traces, range: url::Range::default(), status: 200, body: body(&drawing).into_any() })

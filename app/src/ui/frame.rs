@@ -7,7 +7,7 @@ use crate::url::{self, Range};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_location;
-use model::port::{Ask, Instance, LogReader, Problem, Reader};
+use model::port::{Ask, Instance, LineLinks, LogReader, Problem, Reader};
 use model::time::Nanos;
 use std::future::Future;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use std::sync::Arc;
 pub struct Here {
     pub reader: Arc<dyn Reader>,
     pub logs: Arc<dyn LogReader>,
+    pub links: Arc<dyn LineLinks>,
     /// The query string, for a `parse` of [`crate::url`].
     pub search: String,
     /// No deadline; cancelled when the answer is no longer awaited.
@@ -53,6 +54,7 @@ where
 {
     let reader = expect_context::<Arc<dyn Reader>>();
     let logs = expect_context::<Arc<dyn LogReader>>();
+    let links = expect_context::<Arc<dyn LineLinks>>();
     let search = use_location().search.get_untracked();
     Suspend::new(async move {
         let ask = Ask::now();
@@ -62,7 +64,7 @@ where
             Ok(instance) => instance,
             Err(problem) => return framed(None, problem_page(&problem)).into_any(),
         };
-        let here = Here { now: reader.now(), reader, logs, search, ask: ask.clone(), instance: instance.clone() };
+        let here = Here { now: reader.now(), reader, logs, links, search, ask: ask.clone(), instance: instance.clone() };
         let shown = load(here).await.unwrap_or_else(|problem| problem_page(&problem));
         framed(Some(instance), shown).into_any()
     })

@@ -1,9 +1,8 @@
 //! What the trace page needs besides the HTML: all spans of a trace in a few bytes each, and which of them a search finds.
 
-use super::State;
 use super::answer::{Failure, json};
 use super::recorded::{Of, shown};
-use crate::store::LogStore;
+use super::{Lines, State};
 use app::pages::trace::found;
 use app::request::{Recorded, lines};
 use axum::Extension;
@@ -16,34 +15,33 @@ use model::columns::{Columns, MEDIA_TYPE, encode};
 use model::port::{Ask, Problem};
 use rustc_hash::FxBuildHasher;
 use std::hash::BuildHasher;
-use std::sync::Arc;
 
 /// `GET /api/traces/{id}/columns?system=`: the form of [`model::columns`]. Has an entity tag, so that a page that waits for
 /// late spans learns cheaply that there are none.
 pub(super) async fn columns(
     store: State,
-    Extension(logs): Extension<Arc<dyn LogStore>>,
+    Extension(logged): Extension<Lines>,
     Path(id): Path<String>,
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    columns_of(&store, &*logs, Of::Trace, &id, raw, &headers).await
+    columns_of(&store, &logged, Of::Trace, &id, raw, &headers).await
 }
 
 /// `GET /api/requests/{id}/columns?system=`: the same of all traces of the request.
 pub(super) async fn request_columns(
     store: State,
-    Extension(logs): Extension<Arc<dyn LogStore>>,
+    Extension(logged): Extension<Lines>,
     Path(id): Path<String>,
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    columns_of(&store, &*logs, Of::Request, &id, raw, &headers).await
+    columns_of(&store, &logged, Of::Request, &id, raw, &headers).await
 }
 
 async fn columns_of(
     store: &State,
-    logs: &dyn LogStore,
+    logged: &Lines,
     of: Of,
     id: &str,
     raw: Option<String>,
@@ -52,7 +50,7 @@ async fn columns_of(
     let ask = Ask::now();
     let _left = ask.cancel_on_drop();
     let (url, recorded) = shown(&***store, &ask, of, id, raw).await?;
-    let lines = lines(logs, &ask, url.id, &recorded).await;
+    let lines = lines(&*logged.logs, &*logged.links, &ask, url.id, &recorded).await;
     let Recorded { trace, .. } = recorded;
     // A merged document changes a span and may leave their number as it was.
     let newest = trace.spans.iter().map(|span| span.envelope.seq).max().unwrap_or(0);

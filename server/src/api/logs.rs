@@ -15,7 +15,7 @@ use crate::store::{LogStore, Store};
 use app::url::parse_log_order;
 use axum::Router;
 use axum::routing::get;
-use model::port::{LogSearch, Problem, Reader};
+use model::port::{LineLinks, LogSearch, Problem, Reader};
 use model::query::parse_logs;
 use model::time::Range;
 use std::sync::Arc;
@@ -27,6 +27,7 @@ pub struct Logs {
     /// For the time, which tests have their own of.
     pub store: Arc<dyn Store>,
     pub logs: Arc<dyn LogStore>,
+    pub links: Arc<dyn LineLinks>,
     /// Says when the server stops: what streams without end stops, too.
     pub stopped: watch::Receiver<bool>,
 }

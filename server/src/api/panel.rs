@@ -1,11 +1,10 @@
 //! The panel of one span as HTML: the island puts it into the page as the page itself would have drawn it, so that it is
 //! written once.
 
-use super::State;
 use super::answer::Failure;
 use super::recorded::{Of, shown};
 use super::trace::span_address;
-use crate::store::LogStore;
+use super::{Lines, State};
 use app::pages::trace::span_panel;
 use app::request::lines;
 use axum::Extension;
@@ -14,29 +13,28 @@ use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use model::port::{Ask, Problem, Reader};
-use std::sync::Arc;
 
 /// `GET /api/traces/{id}/spans/{address}/panel`; the parameters are those of the trace page, whose links the panel has.
 pub(super) async fn panel(
     store: State,
-    Extension(logs): Extension<Arc<dyn LogStore>>,
+    Extension(logged): Extension<Lines>,
     Path((id, span)): Path<(String, String)>,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, Failure> {
-    drawn(&**store, &*logs, Of::Trace, &id, &span, raw).await
+    drawn(&**store, &logged, Of::Trace, &id, &span, raw).await
 }
 
 /// `GET /api/requests/{id}/spans/{address}/panel`: of a span in any trace of the request.
 pub(super) async fn request_panel(
     store: State,
-    Extension(logs): Extension<Arc<dyn LogStore>>,
+    Extension(logged): Extension<Lines>,
     Path((id, span)): Path<(String, String)>,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, Failure> {
-    drawn(&**store, &*logs, Of::Request, &id, &span, raw).await
+    drawn(&**store, &logged, Of::Request, &id, &span, raw).await
 }
 
-async fn drawn(store: &dyn Reader, logs: &dyn LogStore, of: Of, id: &str, span: &str, raw: Option<String>) -> Result<Response, Failure> {
+async fn drawn(store: &dyn Reader, logged: &Lines, of: Of, id: &str, span: &str, raw: Option<String>) -> Result<Response, Failure> {
     let ask = Ask::now();
     let _left = ask.cancel_on_drop();
     let address = span_address(span)?;
@@ -44,7 +42,7 @@ async fn drawn(store: &dyn Reader, logs: &dyn LogStore, of: Of, id: &str, span: 
     url.view.span = Some(address);
     let trace_id = recorded.span(address).ok_or(Problem::NotFound("span"))?.trace_id;
     let links = store.links_to(&ask, trace_id).await?;
-    let lines = lines(logs, &ask, url.id, &recorded).await;
+    let lines = lines(&*logged.logs, &*logged.links, &ask, url.id, &recorded).await;
     let now = store.now();
     let drawn = tokio::task::spawn_blocking(move || span_panel(recorded, lines, links, url, now));
     let html = drawn.await.map_err(|error| Problem::Unavailable(error.to_string()))?.ok_or(Problem::NotFound("span"))?;

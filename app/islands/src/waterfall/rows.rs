@@ -217,7 +217,7 @@ impl Slot {
             if let Some(address) = data.address(row.node) {
                 set(&self.link, "href", &["?span=", &address.to_string()].concat());
             }
-            return ["w-row w-line level-", line.level.as_str()].concat();
+            return ["w-row w-line ", if line.inferred { "inferred " } else { "" }, "level-", line.level.as_str()].concat();
         }
         let face = data.face(row.node);
         let mut class = String::from("w-row");

@@ -19,6 +19,8 @@ pub struct LineMark {
     /// With the time the line's address.
     pub seq: u64,
     pub level: Level,
+    /// Whether more than the line itself says that it is of the trace.
+    pub inferred: bool,
     /// The beginning of the first line of what it says.
     pub text: String,
 }
@@ -35,6 +37,7 @@ impl Columns {
             time: line.time.saturating_sub(self.base),
             seq: line.seq,
             level: line.severity.level(),
+            inferred: line.trace.is_some_and(|link| link.how.is_inferred()),
             text: told(&line.message)
                 .trim()
                 .lines()

@@ -51,6 +51,8 @@ struct Lines {
     node: Vec<u32>,
     /// The lines by node, then time.
     order: Vec<u32>,
+    /// By index of [`Columns::lines`]: whether the line itself says that it is of the trace.
+    exact: Vec<bool>,
 }
 
 impl Lines {
@@ -60,7 +62,7 @@ impl Lines {
         let node: Vec<u32> = columns.lines.iter().map(|line| if line.span == NONE { whole } else { line.span }).collect();
         let mut order: Vec<u32> = (0..node.len() as u32).collect();
         order::by_key(&mut order, &|at| (i64::from(node[at as usize]), i64::from(at)));
-        Lines { node, order }
+        Lines { node, order, exact: columns.lines.iter().map(|line| !line.inferred).collect() }
     }
 
     /// Those of a node, a range of `order`.
@@ -149,9 +151,9 @@ impl Rows {
         self.rows.extend(lines.map(|&line| Row { node: open.node, depth: open.depth, place, pruned: NONE, line }));
     }
 
-    /// How many log lines happened at a node.
+    /// How many log lines happened at a node, as they say themselves.
     pub fn lines_at(&self, n: u32) -> usize {
-        self.lines.at(n).len()
+        self.lines.order[self.lines.at(n)].iter().filter(|&&at| self.lines.exact[at as usize]).count()
     }
 
     pub fn len(&self) -> usize {

@@ -9,7 +9,7 @@ use crate::url::{self, Around, LogContext};
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use model::log::Line;
-use model::port::{LogOrder, LogPage, LogSearch, Problem};
+use model::port::{LogOrder, LogPage, LogSearch, Possible, Problem};
 use model::query::insights::with;
 use model::query::{LogQuery, parse_logs};
 use model::time::{HOUR, Range};
@@ -24,11 +24,19 @@ pub fn LogContextPage() -> impl IntoView {
     page(move |here| async move {
         let at = address(&at).ok_or(Problem::NotFound("log line"))?;
         let url = LogContext::parse(at, &here.search);
-        let line = here.logs.log_line(&here.ask, at).await?;
+        let mut line = here.logs.log_line(&here.ask, at).await?;
+        // Whose neighbours those of its trace are.
+        here.links.link(&here.ask, std::slice::from_mut(&mut line)).await;
         let side = |order| side(&here, &url, &line, order);
         let (before, after) = futures::future::join(side(LogOrder::Newest), side(LogOrder::Oldest)).await;
-        let (before, after) = (before?, after?);
-        Ok(shown(&url, &line, &before, &after))
+        let (mut before, after) = (before?, after?);
+        // In the order things happened.
+        let mut lines = std::mem::take(&mut before.lines);
+        lines.reverse();
+        lines.push(line.clone());
+        lines.extend(after.lines.iter().cloned());
+        let possible = here.links.link(&here.ask, &mut lines).await;
+        Ok(shown(&url, &line, &lines, &possible, &before, &after))
     })
 }
 
@@ -53,15 +61,12 @@ async fn side(here: &Here, url: &LogContext, line: &Line, order: LogOrder) -> Re
     here.logs.logs(&here.ask.clone().until(Instant::now() + PATIENCE), &search).await
 }
 
-fn shown(url: &LogContext, line: &Line, before: &LogPage, after: &LogPage) -> Shown {
+/// `before` and `after` are the pages that `lines` are made of.
+fn shown(url: &LogContext, line: &Line, lines: &[Line], possible: &Possible, before: &LogPage, after: &LogPage) -> Shown {
     let range = url::Range::Between { start: line.time.saturating_sub(HOUR / 2), end: line.time.saturating_add(HOUR / 2) };
     let search = url::Logs { wrap: true, ..url::Logs::of(url.query.clone(), range) };
-    let mut look = Look::of(&search, &parse_logs(&url.query).unwrap_or_default());
+    let mut look = Look::of(&search, &parse_logs(&url.query).unwrap_or_default(), possible);
     look.here = Some(place(line));
-    // In the order things happened.
-    let mut lines: Vec<Line> = before.lines.iter().rev().cloned().collect();
-    lines.push(line.clone());
-    lines.extend(after.lines.iter().cloned());
     let tabs = Around::ALL.into_iter().filter(|by| match by {
         Around::Service => !line.origin.service.is_empty(),
         Around::Trace => line.trace.is_some(),
@@ -96,7 +101,7 @@ fn shown(url: &LogContext, line: &Line, before: &LogPage, after: &LogPage) -> Sh
     };
     let title = title(line);
     let heading = title.clone();
-    let rows = line::all(&look, &lines);
+    let rows = line::all(&look, lines);
     let body = view! {
         <section class="list context" aria-labelledby="around">
             <header>

@@ -10,9 +10,11 @@ use crate::ui::{bytes, plural};
 use crate::url::{self, LogView};
 use leptos::prelude::*;
 use model::colour::Colours;
+use model::id::TraceId;
 use model::log::{Level, Line, told};
-use model::port::LogCursor;
+use model::port::{LogCursor, Possible};
 use model::query::{LogQuery, parse_logs};
+use model::time::HOUR;
 
 /// Bytes of a line that is shown in one row.
 const ONE_ROW: usize = 600;
@@ -26,13 +28,15 @@ pub(super) struct Look<'a> {
     pub(super) marks: Marks,
     /// Fields shown besides.
     pub(super) columns: Vec<String>,
+    /// Traces of lines that fit several.
+    pub(super) possible: &'a Possible,
     /// The line the list is about, if it is about one.
     pub(super) here: Option<LogCursor>,
 }
 
 impl<'a> Look<'a> {
-    pub(super) fn of(url: &'a url::Logs, query: &LogQuery) -> Look<'a> {
-        Look { url, marks: Marks::of(query), columns: columns(url), here: None }
+    pub(super) fn of(url: &'a url::Logs, query: &LogQuery, possible: &'a Possible) -> Look<'a> {
+        Look { url, marks: Marks::of(query), columns: columns(url), possible, here: None }
     }
 }
 
@@ -42,10 +46,10 @@ pub(super) fn place(line: &Line) -> LogCursor {
 }
 
 /// Lines as this page draws them, for what loads more of them.
-pub fn rows(url: &url::Logs, lines: &[Line]) -> String {
+pub fn rows(url: &url::Logs, lines: &[Line], possible: &Possible) -> String {
     let query = parse_logs(&url.query).unwrap_or_default();
     let owner = Owner::new();
-    owner.with(|| all(&Look::of(url, &query), lines).to_html())
+    owner.with(|| all(&Look::of(url, &query, possible), lines).to_html())
 }
 
 /// The lines in the view the URL asks for, without what is around them.
@@ -74,13 +78,28 @@ pub(super) fn level(line: &Line) -> AnyView {
     view! { <span class=class title=title>{name}</span> }.into_any()
 }
 
-/// The way to the trace of a line, with how that is known.
-pub(super) fn trace(line: &Line) -> Option<AnyView> {
-    let link = line.trace?;
+/// The way to the trace of a line, with how that is known; or to those it may be of.
+pub(super) fn trace(line: &Line, possible: &[TraceId]) -> Option<AnyView> {
+    let Some(link) = line.trace else {
+        let (href, text) = several(line, possible)?;
+        return Some(view! { <a class="trace-link inferred" href=href title=FITS>{text}</a> }.into_any());
+    };
     let href = url::Trace::at(link.trace_id, link.span_id, "").to_string();
     let title = format!("Trace {}, linked by {}", link.trace_id, link.how.title());
     let class = if link.how.is_inferred() { "trace-link inferred" } else { "trace-link" };
     Some(view! { <a class=class href=href title=title.clone() aria-label=title>"trace"</a> }.into_any())
+}
+
+/// Why a line has several traces.
+pub(super) const FITS: &str = "Several requests fit this line by time, method, path and status, or by request id";
+
+/// The list of the traces a line may be of, and what a link to it says; none if there are none.
+pub(super) fn several(line: &Line, possible: &[TraceId]) -> Option<(String, String)> {
+    let query: Vec<String> = possible.iter().map(|id| format!("trace_id:{id}")).collect();
+    let range = url::Range::Between { start: line.time.saturating_sub(HOUR), end: line.time.saturating_add(HOUR) };
+    let more = if possible.len() == Possible::MOST { "+" } else { "" };
+    let text = format!("possible traces ({}{more})", possible.len());
+    (!possible.is_empty()).then(|| (url::Traces::of(query.join(" OR "), range).to_string(), text))
 }
 
 /// What a line is from, in one word: its service, else its logger, else its stream.
@@ -119,7 +138,7 @@ fn in_row(look: &Look<'_>, line: &Line) -> AnyView {
     });
     let open = opened(look, line);
     let inside = match open {
-        true => panel::panel(line, look.url, &look.marks),
+        true => panel::panel(line, look.url, &look.marks, look.possible.of(line)),
         false => {
             let rest = (more > 0 || shown.len() < line.message.trim_end().len()).then(|| panel::message(line, &look.marks, look.url.plain));
             view! { {rest}<p class="needs-no-js"><a href=open_link(look, line)>"Fields, trace and context"</a></p> }.into_any()
@@ -136,7 +155,7 @@ fn in_row(look: &Look<'_>, line: &Line) -> AnyView {
                     {level(line)}
                     <span class=format!("who svc svc-{}", Colours::default().of(&who)) title=who.clone()><span class="truncate">{who.clone()}</span></span>
                     <span class="text">{shown_columns.collect_view()}{text(shown, &look.marks, look.url.plain)}</span>
-                    {folded}{long}{trace(line)}
+                    {folded}{long}{trace(line, look.possible.of(line))}
                 </summary>
                 <div class="inside">{inside}</div>
             </details>
@@ -173,14 +192,14 @@ fn in_table(look: &Look<'_>, line: &Line) -> AnyView {
     let href = if open { url::Logs { open: None, ..look.url.clone() }.to_string() } else { open_link(look, line) };
     let inside = open.then(|| {
         let span = look.columns.len() + 3;
-        view! { <tr class="inside"><td colspan=span>{panel::panel(line, look.url, &look.marks)}</td></tr> }
+        view! { <tr class="inside"><td colspan=span>{panel::panel(line, look.url, &look.marks, look.possible.of(line))}</td></tr> }
     });
     view! {
         <tr class=format!("log {}", level_class(line.severity.level())) id=format!("l{at}") data-seq=line.seq>
             <td class="start"><a href=href data-row="" aria-expanded=open.to_string()><Moment at=line.time form=Form::Full/></a></td>
             <td class="of-level">{level(line)}</td>
             {cells}
-            <td class="to-trace">{trace(line)}</td>
+            <td class="to-trace">{trace(line, look.possible.of(line))}</td>
         </tr>
         {inside}
     }

@@ -7,17 +7,17 @@ use crate::ui::moment::ago;
 use crate::url::{self, ApiLogs, LogCall, LogView};
 use leptos::prelude::*;
 use model::log::Line;
-use model::port::{LogCursor, LogPage};
+use model::port::{LogCursor, LogPage, Possible};
 use model::query::{LogQuery, parse_logs};
 use model::time::{DAY, HOUR, MINUTE, Nanos};
 
 /// The list with its links to other pages; the island loads those as the reader comes to them.
-pub(super) fn list(asked: &Asked, query: &LogQuery, page: &LogPage) -> AnyView {
+pub(super) fn list(asked: &Asked, query: &LogQuery, page: &LogPage, possible: &Possible) -> AnyView {
     let here = asked.frozen();
     let partial = (!page.complete).then(
         || view! { <p class="notice warn">"The search took too long: there may be lines between those shown. A shorter range is faster."</p> },
     );
-    let lines = around(&Look::of(&here, query), page);
+    let lines = around(&Look::of(&here, query, possible), page);
     let (before, after) = ends(&here, page);
     let live = asked.url.live.then(|| {
         let tail = ApiLogs { call: LogCall::Tail, search: url::Logs { open: None, cursor: None, until: None, ..asked.url.clone() } };
@@ -36,12 +36,12 @@ pub(super) fn list(asked: &Asked, query: &LogQuery, page: &LogPage) -> AnyView {
 }
 
 /// A page of lines with the links to those before and after it: what the island puts in the place of such a link.
-pub fn chunk(url: &url::Logs, page: &LogPage) -> String {
+pub fn chunk(url: &url::Logs, page: &LogPage, possible: &Possible) -> String {
     let query = parse_logs(&url.query).unwrap_or_default();
     let owner = Owner::new();
     owner.with(|| {
         let (before, after) = ends(url, page);
-        let lines = around(&Look::of(url, &query), page);
+        let lines = around(&Look::of(url, &query, possible), page);
         match url.until {
             Some(_) => view! { {before}{lines} }.to_html(),
             None => view! { {lines}{after} }.to_html(),
@@ -54,7 +54,7 @@ pub fn listed(url: &url::Logs, query: &LogQuery, lines: &[Line]) -> AnyView {
     let page = LogPage { lines: lines.to_vec(), next: None, as_of: 0, complete: true };
     let search = url.to_string();
     let search = search.split_once('?').map_or(String::new(), |(_, search)| format!("?{search}"));
-    let lines = around(&Look::of(url, query), &page);
+    let lines = around(&Look::of(url, query, &Possible::default()), &page);
     view! { <islands::Endless search=search>{lines}</islands::Endless> }.into_any()
 }
 
@@ -132,7 +132,7 @@ pub(super) fn nothing(asked: &Asked, newest: Option<Nanos>) -> AnyView {
     let live = asked.url.live.then(|| {
         let tail = ApiLogs { call: LogCall::Tail, search: url::Logs { open: None, cursor: None, until: None, ..asked.url.clone() } };
         let empty = LogPage { lines: vec![], next: None, as_of: 0, complete: true };
-        let lines = around(&Look::of(&asked.url, &LogQuery::default()), &empty);
+        let lines = around(&Look::of(&asked.url, &LogQuery::default(), &Possible::default()), &empty);
         view! { <islands::Tail url=tail.to_string() after=0/><islands::Endless search=String::new()>{lines}</islands::Endless> }
     });
     view! {

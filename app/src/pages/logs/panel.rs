@@ -1,12 +1,13 @@
 //! What opens below a line: the whole message, its fields, and the ways from it to others.
 
-use super::line::place;
+use super::line::{FITS, place, several};
 use super::tree::{Fields, actions, tree};
 use crate::ui::message::{Marks, SHOWN, cut, text};
 use crate::ui::{bytes, plural};
 use crate::url::{self, ApiLogLine, Around, LogContext};
 use leptos::prelude::*;
 use model::attr::Value;
+use model::id::TraceId;
 use model::log::Line;
 use model::port::LogCursor;
 use model::query::parse_logs;
@@ -16,19 +17,19 @@ use model::time::{MINUTE, Rfc3339, SECOND};
 const UNFOLDED: usize = 14;
 
 /// The panel of a line on this page, for what opens it there.
-pub fn panel_html(url: &url::Logs, line: &Line) -> String {
+pub fn panel_html(url: &url::Logs, line: &Line, possible: &[TraceId]) -> String {
     let marks = Marks::of(&parse_logs(&url.query).unwrap_or_default());
     let owner = Owner::new();
-    owner.with(|| panel(line, url, &marks).to_html())
+    owner.with(|| panel(line, url, &marks, possible).to_html())
 }
 
-pub(super) fn panel(line: &Line, url: &url::Logs, marks: &Marks) -> AnyView {
+pub(super) fn panel(line: &Line, url: &url::Logs, marks: &Marks, possible: &[TraceId]) -> AnyView {
     let fields = Fields::of(line);
     let trees = fields.trees().map(|(title, value)| {
         view! { <section class="l-tree" aria-label=title><h4>{title}</h4>{tree(value, url, marks)}</section> }
     });
     view! {
-        {ways(line, url)}
+        {ways(line, url, possible)}
         {message(line, marks, url.plain)}
         {facts(line, url)}
         {trees.collect_view()}
@@ -59,7 +60,7 @@ pub(super) fn cut_off(line: &Line) -> Option<AnyView> {
 }
 
 /// From the line to its trace, to what is around it, and to itself.
-fn ways(line: &Line, url: &url::Logs) -> AnyView {
+fn ways(line: &Line, url: &url::Logs, possible: &[TraceId]) -> AnyView {
     let at = place(line);
     let around = |by: Around| LogContext { query: url.query.clone(), ..LogContext::of(at, by) }.to_string();
     let trace = line.trace.map(|link| {
@@ -72,6 +73,8 @@ fn ways(line: &Line, url: &url::Logs) -> AnyView {
             <a class="button quiet" href=same>"Lines of the trace"</a>
         }
     });
+    let several = line.trace.is_none().then(|| several(line, possible)).flatten();
+    let several = several.map(|(href, text)| view! { <a class="button trace-link inferred" href=href title=FITS>{text}</a> });
     let service =
         (!line.origin.service.is_empty()).then(|| view! { <a class="button quiet" href=around(Around::Service)>"in the service"</a> });
     let in_trace = line.trace.map(|_| view! { <a class="button quiet" href=around(Around::Trace)>"in the trace"</a> });
@@ -81,6 +84,7 @@ fn ways(line: &Line, url: &url::Logs) -> AnyView {
     view! {
         <div class="ways">
             {trace}
+            {several}
             <a class="button quiet" href=around(Around::Stream)>"Context in the stream"</a>
             {service}
             {in_trace}

@@ -16,7 +16,8 @@ pub fn LogLinePage() -> impl IntoView {
     let at = use_params_map().with_untracked(|params| params.get("at").unwrap_or_default());
     page(move |here| async move {
         let at = address(&at).ok_or(Problem::NotFound("log line"))?;
-        let found = here.logs.log_line(&here.ask, at).await?;
+        let mut found = here.logs.log_line(&here.ask, at).await?;
+        let possible = here.links.link(&here.ask, std::slice::from_mut(&mut found)).await;
         let range = url::Range::Between { start: found.time.saturating_sub(30 * MINUTE), end: found.time.saturating_add(HOUR / 2) };
         // Filters clicked here lead to the hour around the line.
         let search = url::Logs::of("", range);
@@ -34,7 +35,7 @@ pub fn LogLinePage() -> impl IntoView {
                         <a href=ApiLogLine { at, raw: true }.to_string()>"As sent"</a>
                     </p>
                 </header>
-                <div class="inside">{panel(&found, &search, &Marks::default())}</div>
+                <div class="inside">{panel(&found, &search, &Marks::default(), possible.of(&found))}</div>
             </section>
         };
         Ok(Shown { title, tab: Tab::Logs, range, status: 200, body: body.into_any() })

@@ -22,15 +22,21 @@ pub(super) fn row(drawing: &Drawing, row: &Row) -> impl IntoView + use<> {
     // A line of no span that is here leads to itself.
     let href = if line.span == NONE { address(drawing, line) } else { drawing.with_span(line.span) };
     let text = plain(&line.text);
-    let class = format!("w-row w-line {}", level_class(line.level));
+    let title = if line.inferred { format!("Inferred: {text}") } else { text.clone() };
+    let class = format!("w-row w-line {}{}", dashed(line), level_class(line.level));
     let at = drawing.window.bar(moment(drawing, row), moment(drawing, row));
     let dot = at.map(|(left, _)| view! { <i class="w-bar" style=format!("left:{left:.3}%;width:0")></i> });
     view! {
         <div class=class role="treeitem" attr:aria-level=(row.depth + 1).to_string() style=super::rows::indent(row)>
-            <div class="w-name"><span class="w-fold"></span><a class="w-link" href=href title=text.clone()><span class="w-op">{text.clone()}</span></a></div>
+            <div class="w-name"><span class="w-fold"></span><a class="w-link" href=href title=title><span class="w-op">{text.clone()}</span></a></div>
             <div class="w-time">{dot}</div>
         </div>
     }
+}
+
+/// A class of lines that do not say themselves whose they are.
+fn dashed(line: &LineMark) -> &'static str {
+    if line.inferred { "inferred " } else { "" }
 }
 
 /// When a line happened, on the axis: it moves with its span if clocks are put right.
@@ -60,12 +66,13 @@ pub(super) fn of_span(drawing: &Drawing, n: u32) -> Option<impl IntoView + use<>
         let after = line.time.saturating_sub(start);
         let after = if after < 0 { Human(after).to_string() } else { format!("+{}", Human(after)) };
         view! {
-            <li class=format!("d-line {}", level_class(line.level))>
-                <a href=address(drawing, line) title="The line"><span class="d-at">{after}</span>" "<code>{plain(&line.text)}</code></a>
+            <li class=format!("d-line {}{}", dashed(line), level_class(line.level))>
+                <a href=address(drawing, line) title=if line.inferred { "The line, whose link is inferred" } else { "The line" }><span class="d-at">{after}</span>" "<code>{plain(&line.text)}</code></a>
             </li>
         }
     };
-    let title = plural(lines.len() as u64, "log line", "log lines");
+    let inferred = lines.iter().filter(|line| line.inferred).count();
+    let title = told((lines.len() - inferred) as u64, inferred as u64, "log line", "log lines");
     let more = lines.len().saturating_sub(IN_PANEL);
     let more = (more > 0).then(|| view! { <li class="muted">{format!("and {more} more")}</li> });
     (!lines.is_empty()).then(|| {
@@ -76,6 +83,15 @@ pub(super) fn of_span(drawing: &Drawing, n: u32) -> Option<impl IntoView + use<>
             </section>
         }
     })
+}
+
+/// How many lines there are, and how many more belong here as far as others say.
+fn told(exact: u64, inferred: u64, one: &str, many: &str) -> String {
+    match (exact, inferred) {
+        (exact, 0) => plural(exact, one, many),
+        (0, inferred) => format!("{} inferred", plural(inferred, one, many)),
+        (exact, inferred) => format!("{} and {} inferred", plural(exact, one, many), count(inferred)),
+    }
 }
 
 /// The tab: all lines of the trace in the order they happened, or those that have what is searched for.
@@ -92,14 +108,17 @@ pub(super) fn tab(drawing: &Drawing) -> impl IntoView + use<> {
     let lines: Vec<Line> = drawing.lines.iter().filter(|line| marks.is_in(&line.message)).cloned().collect();
     let of_trace =
         url::Logs { wrap: true, order: model::port::LogOrder::Oldest, ..url::Logs::of(format!("trace_id:{}", drawing.url.id), range) };
-    let shown = match (lines.len(), all) {
-        (n, all) if n == all => plural(all as u64, "line", "lines"),
-        (n, all) => format!("{} of {}", count(n as u64), plural(all as u64, "line", "lines")),
+    let inferred = drawing.columns.lines.iter().filter(|line| line.inferred).count();
+    let of_all = told((all - inferred) as u64, inferred as u64, "line", "lines");
+    let shown = match lines.len() {
+        n if n == all => of_all,
+        n => format!("{} of {of_all}", count(n as u64)),
     };
-    let most = (all == crate::request::LINES as usize).then(|| view! { <span class="muted">" (the first; there are more)"</span> });
+    let most =
+        (all - inferred == crate::request::LINES as usize).then(|| view! { <span class="muted">" (the first; there are more)"</span> });
     let body = match lines.is_empty() {
         true => {
-            view! { <p class="pages muted">{if all == 0 { "No log line names this trace." } else { "No line has that." }}</p> }.into_any()
+            view! { <p class="pages muted">{if all == 0 { "No log line is of this trace." } else { "No line has that." }}</p> }.into_any()
         }
         false => logs::listed(&of_trace, &query, &lines),
     };

@@ -11,7 +11,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
 use model::log::Line;
-use model::port::{Ask, CancelOnDrop, LogSearch, LogTable};
+use model::port::{Ask, CancelOnDrop, LogSearch, LogTable, Possible};
 use serde_json::Value;
 use std::io;
 
@@ -39,7 +39,8 @@ pub(super) async fn export(at: State, RawQuery(raw): RawQuery) -> Result<Respons
         Body::from(of_table(&at.logs.log_table(&ask, &search).await?, format))
     } else {
         // The first page is read before the answer begins: what is wrong with a query has a status.
-        let first = at.logs.logs(&ask, &search).await?;
+        let mut first = at.logs.logs(&ask, &search).await?;
+        at.links.verify(&ask, &mut first.lines).await;
         let mut text = String::new();
         if format == Format::Csv {
             text.push_str(HEAD);
@@ -74,11 +75,12 @@ type Step = (io::Result<Bytes>, (Option<String>, Option<Reading>));
 
 impl Reading {
     async fn next(mut self) -> Option<Step> {
-        let page = match self.at.logs.logs(&self.ask, &self.search).await {
+        let mut page = match self.at.logs.logs(&self.ask, &self.search).await {
             Ok(page) => page,
             // The connection breaks: nobody takes half an export for a whole one.
             Err(problem) => return Some((Err(io::Error::other(problem.to_string())), (None, None))),
         };
+        self.at.links.verify(&self.ask, &mut page.lines).await;
         let mut text = String::new();
         page.lines.iter().for_each(|line| of_line(line, self.format, &mut text));
         self.search.cursor = page.next;
@@ -92,7 +94,7 @@ const HEAD: &str = "time,level,group,stream,service,environment,host,logger,trac
 fn of_line(line: &Line, format: Format, to: &mut String) {
     match format {
         Format::Ndjson => {
-            to.push_str(&serde_json::to_string(&Row::of(line)).unwrap_or_default());
+            to.push_str(&serde_json::to_string(&Row::of(line, &Possible::default())).unwrap_or_default());
             to.push('\n');
         }
         Format::Csv => {

@@ -6,6 +6,7 @@ use model::attr::Value;
 use model::id::{SpanId, TraceId};
 use model::json;
 use model::log::{How, Level, Line};
+use model::port::Possible;
 use model::time::Nanos;
 use serde::Serialize;
 
@@ -33,12 +34,14 @@ pub(super) struct Row<'a> {
     trace_id: Option<TraceId>,
     span_id: Option<SpanId>,
     how: Option<How>,
+    /// If it fits several.
+    possible_traces: &'a [TraceId],
     /// Where it is shown.
     at: String,
 }
 
 impl<'a> Row<'a> {
-    pub(super) fn of(line: &'a Line) -> Row<'a> {
+    pub(super) fn of(line: &'a Line, possible: &'a Possible) -> Row<'a> {
         let origin = &line.origin;
         let object = |text: &str| json::object(text).unwrap_or(Value::Map(Vec::new()));
         Row {
@@ -61,6 +64,7 @@ impl<'a> Row<'a> {
             trace_id: line.trace.map(|link| link.trace_id),
             span_id: line.trace.and_then(|link| link.span_id),
             how: line.trace.map(|link| link.how),
+            possible_traces: possible.of(line),
             at: LogLine::of(line.time, line.seq).to_string(),
         }
     }

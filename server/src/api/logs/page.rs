@@ -28,9 +28,10 @@ pub(super) async fn lines(at: State, RawQuery(raw): RawQuery) -> Result<Response
     let search = search(&parameters, &*at.store, 100, 10_000)?;
     let ask = parameters.ask()?;
     let _left = ask.cancel_on_drop();
-    let page = at.logs.logs(&ask, &search).await?;
+    let mut page = at.logs.logs(&ask, &search).await?;
+    let possible = at.links.link(&ask, &mut page.lines).await;
     Ok(json(&Lines {
-        logs: page.lines.iter().map(Row::of).collect(),
+        logs: page.lines.iter().map(|line| Row::of(line, &possible)).collect(),
         cursor: page.next.map(|cursor| cursor.to_string()),
         as_of: page.as_of,
         complete: page.complete,
@@ -50,8 +51,8 @@ pub(super) async fn rows(at: State, RawQuery(raw): RawQuery) -> Result<Response,
     let search = search(&parameters, &*at.store, ROWS, ROWS)?;
     let ask = parameters.ask()?;
     let _left = ask.cancel_on_drop();
-    let found = page_of(&*at.logs, &ask, &url, search).await?;
-    Ok(html(chunk(&url, &found)))
+    let (found, possible) = page_of(&*at.logs, &*at.links, &ask, &url, search).await?;
+    Ok(html(chunk(&url, &found, &possible)))
 }
 
 /// The page whose parameters these are.

@@ -14,7 +14,7 @@ use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream::{self, StreamExt as _};
-use model::port::{Arrivals, Ask, LogSearch, Problem};
+use model::port::{Arrivals, Ask, LogSearch, Possible, Problem};
 use model::time::Range;
 use std::convert::Infallible;
 use std::time::Duration;
@@ -74,10 +74,11 @@ impl Tail {
                 let ask = Ask::now();
                 let _left = ask.cancel_on_drop();
                 match self.at.logs.log_arrivals(&ask, &self.search, self.after).await {
-                    Ok(arrivals) => {
+                    Ok(mut arrivals) => {
                         self.after = self.after.max(arrivals.upto);
                         if !arrivals.lines.is_empty() || arrivals.skipped > 0 {
-                            return Some((self.event(&arrivals), Some(self)));
+                            let possible = self.at.links.link(&ask, &mut arrivals.lines).await;
+                            return Some((self.event(&arrivals, &possible), Some(self)));
                         }
                     }
                     Err(error) => return Some((problem(&error), None)),
@@ -91,14 +92,14 @@ impl Tail {
         }
     }
 
-    fn event(&self, arrivals: &Arrivals) -> Event {
+    fn event(&self, arrivals: &Arrivals, possible: &Possible) -> Event {
         let Arrivals { lines, skipped, .. } = arrivals;
         let data = match &self.page {
-            None => serde_json::json!({"lines": lines.iter().map(Row::of).collect::<Vec<_>>(), "skipped": skipped}),
+            None => serde_json::json!({"lines": lines.iter().map(|line| Row::of(line, possible)).collect::<Vec<_>>(), "skipped": skipped}),
             Some(page) => {
                 // The newest stand first.
                 let newest: Vec<_> = lines.iter().rev().cloned().collect();
-                serde_json::json!({"rows": rows(page, &newest), "count": lines.len(), "skipped": skipped})
+                serde_json::json!({"rows": rows(page, &newest, possible), "count": lines.len(), "skipped": skipped})
             }
         };
         Event::default().id(self.after.to_string()).data(data.to_string())

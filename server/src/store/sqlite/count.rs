@@ -6,13 +6,14 @@ use super::view::{SUMMARY_COLUMNS, View, summaries_in};
 use super::world::Block;
 use crate::store::block::facet::FacetCounts;
 use crate::store::block::stats::StatsGroups;
-use crate::store::block::{Bitmap, Columns, Corrupt, Plan};
+use crate::store::block::{self, Bitmap, Columns, Corrupt, Plan};
 use futures::stream::StreamExt;
 use model::alias::Aliases;
 use model::id::TraceId;
 use model::port::{Ask, Bucket, Count, Facet, Problem, SpanSearch, Table, TraceSearch};
 use model::query::ast::{Key, Stats};
 use model::request::Joins;
+use model::span::Span;
 use model::time::{Nanos, Range, day_of};
 use model::trace::Summary;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -217,6 +218,21 @@ impl View {
             all
         });
         Ok(all.unwrap_or(empty).finish(exact))
+    }
+
+    /// See `Reader::spans`.
+    pub async fn spans(&self, ask: &Ask, search: &SpanSearch, limit: usize) -> Result<Option<Vec<Span>>, Problem> {
+        let add = move |spans: &mut Vec<Span>, block: &Block, columns: &Columns, rows: &Bitmap| {
+            // One too many says that there are; all the others need not be read.
+            if spans.len() <= limit {
+                spans.extend(block::spans(&block.meta, columns, Some(rows))?);
+            }
+            Ok(())
+        };
+        let (parts, exact) = self.fold_spans(ask, search, |block| block.meta.span_columns(), Arc::new(Vec::new), add).await?;
+        let mut spans = parts.concat();
+        spans.sort_unstable_by_key(|span| (span.start, span.trace_id, span.span_id, span.family()));
+        Ok((exact && spans.len() <= limit).then_some(spans))
     }
 
     /// Accumulates over the matching spans, in as many parts as are worked on at a time; and whether all were seen.

@@ -12,7 +12,7 @@ use model::query::ast::{Key, Scope, Stats};
 use model::query::{key_text, parse_key};
 use model::span::Span;
 use model::time::{Nanos, Range};
-use model::trace::Trace;
+use model::trace::{Summary, Trace};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -40,6 +40,24 @@ impl Reader for Sqlite {
         let aliases = self.core.aliases();
         let search = SpanSearch { query: aliases.expand(&search.query).into_owned(), ..*search };
         self.core.view(ask.as_of).stats(ask, &search, stats, &aliases).await
+    }
+
+    async fn spans(&self, ask: &Ask, search: &SpanSearch, limit: usize) -> Result<Option<Vec<Span>>, Problem> {
+        let aliases = self.core.aliases();
+        let search = SpanSearch { query: aliases.expand(&search.query).into_owned(), ..*search };
+        let mut spans = self.core.view(ask.as_of).spans(ask, &search, limit).await?;
+        spans.iter_mut().for_each(|spans| aliases.rename_spans(spans));
+        Ok(spans)
+    }
+
+    async fn stored(&self, ask: &Ask, ids: &[TraceId]) -> Result<Vec<Summary>, Problem> {
+        let view = self.core.view(ask.as_of);
+        let aliases = self.core.aliases();
+        let mut found: Vec<Summary> = view.summaries_of(ids).await?.into_values().map(|summary| (*summary).clone()).collect();
+        found.retain(|summary| summary.first_seq <= view.as_of);
+        found.sort_unstable_by_key(|summary| summary.trace_id);
+        found.iter_mut().for_each(|summary| aliases.rename(summary));
+        Ok(found)
     }
 
     async fn trace(&self, ask: &Ask, id: TraceId) -> Result<Trace, Problem> {
