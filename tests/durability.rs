@@ -1,6 +1,8 @@
 //! `kill -9` in the middle of a load run, at ten random moments: what was acknowledged is there, once, and the next start needs
 //! no help.
 
+mod lines;
+
 use crate::harness::{Clew, signal};
 use rand::Rng as _;
 use serde_json::{Value, json};

@@ -20,7 +20,7 @@ use std::time::Duration;
 #[derive(Default)]
 pub struct Recorder {
     pub spans: Mutex<Vec<Span>>,
-    pub lines: Mutex<Vec<Line>>,
+    pub lines: Arc<Mutex<Vec<Line>>>,
     /// Of the last request with lines.
     pub identity: Mutex<Option<u128>>,
     pub rejected: Mutex<Vec<Rejected>>,

@@ -2,7 +2,6 @@
 
 mod captures;
 mod clients;
-pub mod memory;
 mod mutations;
 mod put;
 mod reads;

@@ -9,7 +9,7 @@ mod server_on_sockets;
 mod transport;
 
 use crate::recorder::Recorder;
-use crate::wire_logs::memory::Memory;
+use crate::reference::logs::LogMemory;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -49,7 +49,7 @@ impl Bed {
         let data = TempDir::new().unwrap();
         let state = AppState {
             store: store.clone(),
-            logs: Arc::new(Memory::over(store.clone())),
+            logs: Arc::new(LogMemory::over(store.lines.clone())),
             ingest: Arc::new(Ingest::new(store.clone(), keys, own)),
             hosts,
             queries: Arc::default(),

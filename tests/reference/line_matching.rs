@@ -4,27 +4,44 @@ use model::attr::Value;
 use model::json;
 use model::log::Line;
 use model::port::Problem;
-use model::query::LogQuery;
 use model::query::ast::{Cmp, Expr, Field, Key, Literal, Test, Word};
+use model::query::insights::{Command, LogQuery};
 use model::semconv;
-use model::time::Rfc3339;
+use model::time::{Nanos, Rfc3339};
 use regex::RegexBuilder;
+use server::store::logs::filter_pattern::PatternTest;
+use server::store::logs::matching::compile;
+use server::store::logs::test::{LineTest, line_ref};
+use std::collections::BTreeSet;
 
-/// A query whose filter is tested; expressions of commands are another matter.
+/// What a line must match.
 pub struct Matcher {
+    groups: Vec<String>,
     filter: Option<Expr>,
+    pattern: Option<PatternTest>,
+    /// What expressions of commands mean, `insights.md` defines; they are tested on each line, whatever is known of others.
+    expressions: Box<dyn LineTest>,
 }
 
 impl Matcher {
-    pub fn new(query: &LogQuery) -> Result<Matcher, Problem> {
-        if query.leading_filters().next().is_some() {
-            return Err(Problem::Unavailable("the reference knows no expressions".into()));
-        }
-        Ok(Matcher { filter: query.filter.clone() })
+    pub fn new(query: &LogQuery, now: Nanos) -> Result<Matcher, Problem> {
+        let commands = query.clone().filters_first().leading_filters().cloned().map(Command::Filter).collect();
+        let bad = |message| Problem::Bad { message, position: None };
+        Ok(Matcher {
+            groups: query.groups.clone(),
+            filter: query.filter.clone(),
+            pattern: query.filter_pattern.as_ref().map(PatternTest::new).transpose().map_err(bad)?,
+            expressions: compile(&LogQuery { commands, ..LogQuery::default() }, now)?,
+        })
     }
 
     pub fn matches(&self, line: &Line) -> bool {
-        self.filter.as_ref().is_none_or(|filter| holds(filter, line))
+        let group = &*line.origin.group;
+        let named = |name: &String| name.strip_suffix('*').map_or(name == group, |prefix| group.starts_with(prefix));
+        (self.groups.is_empty() || self.groups.iter().any(named))
+            && self.filter.as_ref().is_none_or(|filter| holds(filter, line))
+            && self.pattern.as_ref().is_none_or(|pattern| pattern.fits(&line.message))
+            && self.expressions.test(&line_ref(line, &|| line.trace))
     }
 
     /// The text of a field, if the line has it.
@@ -32,27 +49,24 @@ impl Matcher {
         value(line, name).map(|value| value.to_string())
     }
 
-    /// Every path of the line's own JSON.
-    pub fn paths(line: &Line) -> Vec<String> {
-        let mut found = Vec::new();
+    /// The fields of the line's own JSON: dotted paths, down to four names.
+    pub fn paths(line: &Line) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
         for tree in [&line.message, &line.attributes].into_iter().filter_map(|text| json::object(text)) {
-            paths(&tree, "", &mut found);
+            paths(&tree, "", 4, &mut found);
         }
-        found.sort();
-        found.dedup();
         found
     }
 }
 
-fn paths(tree: &Value, path: &str, to: &mut Vec<String>) {
-    let inside: Vec<(String, &Value)> = match tree {
-        Value::Map(entries) => entries.iter().map(|(key, value)| (key.clone(), value)).collect(),
-        Value::List(items) => items.iter().enumerate().map(|(n, value)| (n.to_string(), value)).collect(),
-        _ => return to.push(path.to_owned()),
-    };
-    for (key, value) in inside {
-        let path = if path.is_empty() { key } else { format!("{path}.{key}") };
-        paths(value, &path, to);
+fn paths(tree: &Value, path: &str, depth: usize, to: &mut BTreeSet<String>) {
+    match tree {
+        Value::Map(entries) if depth > 0 => {
+            for (key, value) in entries {
+                paths(value, &if path.is_empty() { key.clone() } else { format!("{path}.{key}") }, depth - 1, to);
+            }
+        }
+        _ => drop(to.insert(path.to_owned())),
     }
 }
 

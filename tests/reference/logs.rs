@@ -4,48 +4,112 @@ use super::line_matching::Matcher;
 use async_trait::async_trait;
 use model::log::{Group, Line, Stream};
 use model::port::*;
-use model::time::{Nanos, Range};
+use model::time::{DAY, Nanos, Range};
+use server::store::insights::Pipeline;
+use server::store::logs::test::line_ref;
 use server::store::{LogProblem, LogStore};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::RwLock;
+use std::sync::{Arc, Mutex};
+use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 
 /// All lines, in the order they came: `seq` is their place in it, from 1.
 pub struct LogMemory {
-    lines: RwLock<Vec<Line>>,
+    lines: Arc<Mutex<Vec<Line>>>,
+    catalog: Mutex<Catalog>,
+    /// The moment it is, if it is always the same.
+    now: Option<Nanos>,
     seq: watch::Sender<u64>,
+}
+
+/// What people made, and what they deleted.
+#[derive(Default)]
+struct Catalog {
+    groups: BTreeMap<String, Entry>,
+    /// (group, stream, `seq`): lines up to there are gone; no stream: of the whole group.
+    deleted: Vec<(String, Option<String>, u64)>,
+}
+
+#[derive(Default)]
+struct Entry {
+    retention_days: Option<u32>,
+    tags: BTreeMap<String, String>,
+    streams: BTreeSet<String>,
+}
+
+impl Catalog {
+    fn shows(&self, line: &Line, now: Nanos) -> bool {
+        let (group, stream) = (&*line.origin.group, &*line.origin.stream);
+        let deleted = |(name, of, upto): &(String, Option<String>, u64)| {
+            name == group && of.as_deref().is_none_or(|of| of == stream) && line.seq <= *upto
+        };
+        let kept = self.groups.get(group).and_then(|entry| entry.retention_days).map(|days| now - i64::from(days) * DAY);
+        !self.deleted.iter().any(deleted) && kept.is_none_or(|floor| line.time >= floor)
+    }
 }
 
 impl LogMemory {
     pub fn new() -> LogMemory {
-        LogMemory { lines: RwLock::default(), seq: watch::channel(0).0 }
+        LogMemory::over(Arc::default())
+    }
+
+    /// Of lines that another keeps.
+    pub fn over(lines: Arc<Mutex<Vec<Line>>>) -> LogMemory {
+        LogMemory { lines, catalog: Mutex::default(), now: None, seq: watch::channel(0).0 }
+    }
+
+    /// Nothing yet, at this moment.
+    pub fn at(now: Nanos) -> LogMemory {
+        LogMemory { now: Some(now), ..LogMemory::new() }
     }
 
     /// Takes lines in; whoever waits for new ones hears of it.
     pub fn push(&self, lines: impl IntoIterator<Item = Line>) {
-        let mut kept = self.lines.write().unwrap();
+        let (mut catalog, mut kept) = (self.catalog.lock().unwrap(), self.lines.lock().unwrap());
         for line in lines {
-            let seq = kept.len() as u64 + 1;
-            kept.push(Line { seq, ..line });
+            let origin = &line.origin;
+            catalog.groups.entry(origin.group.to_string()).or_default().streams.insert(origin.stream.to_string());
+            kept.push(line);
         }
         self.seq.send_replace(kept.len() as u64);
     }
 
+    fn now(&self) -> Nanos {
+        self.now.unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos() as Nanos)
+    }
+
+    fn last_seq(&self) -> u64 {
+        self.lines.lock().unwrap().len() as u64
+    }
+
+    /// All lines that can be seen, in the order they came.
+    pub fn lines(&self) -> Vec<Line> {
+        let (catalog, now) = (self.catalog.lock().unwrap(), self.now());
+        let numbered = self.lines.lock().unwrap().iter().zip(1..).map(|(line, seq)| Line { seq, ..line.clone() }).collect::<Vec<_>>();
+        numbered.into_iter().filter(|line| catalog.shows(line, now)).collect()
+    }
+
     /// The lines that exist at `as_of`, are in the groups and the range and match, oldest first.
     fn found(&self, search: &LogSearch, as_of: Option<u64>) -> Result<Vec<Line>, Problem> {
-        let matcher = Matcher::new(&search.query)?;
-        let lines = self.lines.read().unwrap();
-        let mut found: Vec<Line> = lines
-            .iter()
-            .filter(|line| as_of.is_none_or(|as_of| line.seq <= as_of))
-            .filter(|line| search.groups.is_empty() || search.groups.iter().any(|group| **group == *line.origin.group))
-            .filter(|line| search.range.contains(line.time))
-            .filter(|line| matcher.matches(line))
-            .cloned()
-            .collect();
+        let matcher = Matcher::new(&search.query, self.now())?;
+        let mut found = self.lines();
+        found.retain(|line| {
+            as_of.is_none_or(|as_of| line.seq <= as_of)
+                && is_of(&search.groups, line)
+                && search.range.contains(line.time)
+                && matcher.matches(line)
+        });
         found.sort_by_key(|line| (line.time, line.seq));
         Ok(found)
     }
+
+    fn change<T>(&self, group: &str, change: impl FnOnce(&mut Entry) -> Result<T, LogProblem>) -> Result<T, LogProblem> {
+        change(self.catalog.lock().unwrap().groups.get_mut(group).ok_or(LogProblem::NoGroup)?)
+    }
+}
+
+fn is_of(groups: &[String], line: &Line) -> bool {
+    groups.is_empty() || groups.iter().any(|group| **group == *line.origin.group)
 }
 
 fn cursor_of(line: &Line, as_of: u64) -> LogCursor {
@@ -55,8 +119,8 @@ fn cursor_of(line: &Line, as_of: u64) -> LogCursor {
 #[async_trait]
 impl LogReader for LogMemory {
     async fn logs(&self, ask: &Ask, search: &LogSearch) -> Result<LogPage, Problem> {
-        let latest = self.lines.read().unwrap().len() as u64;
-        let as_of = ask.as_of.or(search.cursor.map(|cursor| cursor.as_of).filter(|as_of| *as_of > 0)).unwrap_or(latest);
+        let latest = self.last_seq();
+        let as_of = ask.as_of.or(search.cursor.map(|cursor| cursor.as_of).filter(|as_of| *as_of > 0)).unwrap_or(latest).min(latest);
         let mut lines = self.found(search, Some(as_of))?;
         if search.order == LogOrder::Newest {
             lines.reverse();
@@ -108,12 +172,21 @@ impl LogReader for LogMemory {
         Ok(keys.iter().map(facet).collect())
     }
 
-    async fn log_table(&self, _: &Ask, _: &LogSearch) -> Result<LogTable, Problem> {
-        Err(Problem::Unavailable("the reference carries out no pipelines".into()))
+    /// All lines at once, newest first, through the pipeline that `insights.md` defines.
+    async fn log_table(&self, ask: &Ask, search: &LogSearch) -> Result<LogTable, Problem> {
+        let query = search.query.clone().filters_first();
+        let mut pipeline = Pipeline::compile(&query, self.now(), search.range)?;
+        let lines = self.found(search, ask.as_of)?;
+        for line in lines.iter().rev() {
+            pipeline.push(&line_ref(line, &|| line.trace));
+        }
+        let (table, at) = pipeline.finish();
+        let found = lines.len() as u64;
+        Ok(LogTable { table, lines: at, scanned: Scanned { lines: found, matched: found, ..Scanned::default() } })
     }
 
     async fn log_patterns(&self, ask: &Ask, search: &LogSearch, steps: u32, limit: u32) -> Result<Vec<Pattern>, Problem> {
-        let all = self.lines.read().unwrap().clone();
+        let all = self.lines();
         let first_seen = |template: &str| all.iter().filter(|line| template_of(&line.message) == template).map(|line| line.time).min();
         let mut patterns: BTreeMap<String, Pattern> = BTreeMap::new();
         let range = search.range;
@@ -144,17 +217,13 @@ impl LogReader for LogMemory {
     }
 
     async fn log_fields(&self, _: &Ask, groups: &[String], range: Range, limit: u32) -> Result<Vec<LogField>, Problem> {
-        let lines = self.lines.read().unwrap();
-        let wanted =
-            |line: &&Line| range.contains(line.time) && (groups.is_empty() || groups.iter().any(|group| **group == *line.origin.group));
-        let all: Vec<&Line> = lines.iter().filter(wanted).collect();
-        let mut counts: BTreeMap<String, u32> = BTreeMap::new();
-        for line in &all {
-            for name in Matcher::paths(line) {
-                *counts.entry(name).or_default() += 1;
-            }
+        let mut all = self.lines();
+        all.retain(|line| range.contains(line.time) && is_of(groups, line));
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for name in all.iter().flat_map(Matcher::paths) {
+            *counts.entry(name).or_default() += 1;
         }
-        let percent = |n: u32| 100 * n / all.len() as u32;
+        let percent = |n: usize| (100 * n).div_ceil(all.len()) as u32;
         let mut fields: Vec<LogField> = counts.into_iter().map(|(name, n)| LogField { name, percent: percent(n) }).collect();
         fields.sort_by(|a, b| b.percent.cmp(&a.percent).then_with(|| a.name.cmp(&b.name)));
         fields.truncate(limit as usize);
@@ -162,12 +231,11 @@ impl LogReader for LogMemory {
     }
 
     async fn log_line(&self, _: &Ask, at: LogCursor) -> Result<Line, Problem> {
-        let lines = self.lines.read().unwrap();
-        lines.iter().find(|line| (line.time, line.seq) == (at.time, at.seq)).cloned().ok_or(Problem::NotFound("log line"))
+        self.lines().into_iter().find(|line| (line.time, line.seq) == (at.time, at.seq)).ok_or(Problem::NotFound("log line"))
     }
 
     async fn log_arrivals(&self, ask: &Ask, search: &LogSearch, after: u64) -> Result<Arrivals, Problem> {
-        let upto = ask.as_of.unwrap_or_else(|| self.lines.read().unwrap().len() as u64);
+        let upto = ask.as_of.unwrap_or_else(|| self.last_seq());
         let mut lines = self.found(search, Some(upto))?;
         lines.retain(|line| line.seq > after);
         lines.sort_by_key(|line| line.seq);
@@ -176,36 +244,37 @@ impl LogReader for LogMemory {
     }
 
     async fn log_groups(&self) -> Result<Vec<Group>, Problem> {
-        let mut groups: BTreeMap<String, Group> = BTreeMap::new();
-        for line in self.lines.read().unwrap().iter() {
-            let name = line.origin.group.to_string();
-            let new = Group { name: name.clone(), created: line.received_at, retention_days: None, tags: vec![], bytes: 0, lines: 0 };
-            let group = groups.entry(name).or_insert(new);
-            group.lines += 1;
-            group.bytes += line.message.len() as u64;
-        }
-        Ok(groups.into_values().collect())
+        let lines = self.lines();
+        let group = |(name, entry): (&String, &Entry)| {
+            let of = || lines.iter().filter(|line| *line.origin.group == **name);
+            Group {
+                name: name.clone(),
+                created: of().map(|line| line.received_at).min().unwrap_or_default(),
+                retention_days: entry.retention_days,
+                tags: entry.tags.clone().into_iter().collect(),
+                bytes: of().map(|line| line.message.len() as u64).sum(),
+                lines: of().count() as u64,
+            }
+        };
+        Ok(self.catalog.lock().unwrap().groups.iter().map(group).collect())
     }
 
     async fn log_streams(&self, group: &str) -> Result<Vec<Stream>, Problem> {
-        let lines = self.lines.read().unwrap();
-        let of_group: Vec<&Line> = lines.iter().filter(|line| *line.origin.group == *group).collect();
-        if of_group.is_empty() {
-            return Err(Problem::NotFound("log group"));
-        }
-        let names: BTreeSet<&str> = of_group.iter().map(|line| &*line.origin.stream).collect();
-        let stream = |name: &str| {
-            let lines = || of_group.iter().filter(|line| *line.origin.stream == *name);
-            let received = || lines().map(|line| line.received_at);
+        let lines = self.lines();
+        let catalog = self.catalog.lock().unwrap();
+        let entry = catalog.groups.get(group).ok_or(Problem::NotFound("log group"))?;
+        let stream = |name: &String| {
+            let of = || lines.iter().filter(|line| *line.origin.group == *group && *line.origin.stream == **name);
+            let received = || of().map(|line| line.received_at);
             Stream {
                 name: name.to_owned(),
                 created: received().min().unwrap_or_default(),
-                first: lines().map(|line| line.time).min(),
-                last: lines().map(|line| line.time).max(),
+                first: of().map(|line| line.time).min(),
+                last: of().map(|line| line.time).max(),
                 last_received: received().max(),
             }
         };
-        Ok(names.into_iter().map(stream).collect())
+        Ok(entry.streams.iter().map(stream).collect())
     }
 }
 
@@ -215,29 +284,46 @@ fn template_of(message: &str) -> String {
     message.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
-/// A catalog of whatever lines there are.
 #[async_trait]
 impl LogStore for LogMemory {
-    async fn create_log_group(&self, _: &str, _: &[(String, String)]) -> Result<(), LogProblem> {
-        Err(LogProblem::Unavailable("the reference has no catalog".into()))
+    async fn create_log_group(&self, name: &str, tags: &[(String, String)]) -> Result<(), LogProblem> {
+        let mut catalog = self.catalog.lock().unwrap();
+        if catalog.groups.contains_key(name) {
+            return Err(LogProblem::Exists);
+        }
+        catalog.groups.insert(name.to_owned(), Entry { tags: tags.iter().cloned().collect(), ..Entry::default() });
+        Ok(())
     }
-    async fn delete_log_group(&self, _: &str) -> Result<(), LogProblem> {
-        Err(LogProblem::NoGroup)
+    async fn delete_log_group(&self, name: &str) -> Result<(), LogProblem> {
+        let mut catalog = self.catalog.lock().unwrap();
+        catalog.groups.remove(name).ok_or(LogProblem::NoGroup)?;
+        catalog.deleted.push((name.to_owned(), None, self.last_seq()));
+        Ok(())
     }
-    async fn set_log_retention(&self, _: &str, _: Option<u32>) -> Result<(), LogProblem> {
-        Err(LogProblem::NoGroup)
+    async fn set_log_retention(&self, group: &str, days: Option<u32>) -> Result<(), LogProblem> {
+        self.change(group, |entry| {
+            entry.retention_days = days;
+            Ok(())
+        })
     }
-    async fn tag_log_group(&self, _: &str, _: &[(String, String)], _: &[String]) -> Result<(), LogProblem> {
-        Err(LogProblem::NoGroup)
+    async fn tag_log_group(&self, group: &str, set: &[(String, String)], remove: &[String]) -> Result<(), LogProblem> {
+        self.change(group, |entry| {
+            entry.tags.extend(set.iter().cloned());
+            entry.tags.retain(|key, _| !remove.contains(key));
+            Ok(())
+        })
     }
-    async fn create_log_stream(&self, _: &str, _: &str) -> Result<(), LogProblem> {
-        Err(LogProblem::NoGroup)
+    async fn create_log_stream(&self, group: &str, stream: &str) -> Result<(), LogProblem> {
+        self.change(group, |entry| if entry.streams.insert(stream.to_owned()) { Ok(()) } else { Err(LogProblem::Exists) })
     }
-    async fn log_stream_retention(&self, _: &str, _: &str) -> Result<Option<u32>, LogProblem> {
-        Err(LogProblem::NoStream)
+    async fn delete_log_stream(&self, group: &str, stream: &str) -> Result<(), LogProblem> {
+        self.change(group, |entry| if entry.streams.remove(stream) { Ok(()) } else { Err(LogProblem::NoStream) })?;
+        let upto = self.last_seq();
+        self.catalog.lock().unwrap().deleted.push((group.to_owned(), Some(stream.to_owned()), upto));
+        Ok(())
     }
-    async fn delete_log_stream(&self, _: &str, _: &str) -> Result<(), LogProblem> {
-        Err(LogProblem::NoGroup)
+    async fn log_stream_retention(&self, group: &str, stream: &str) -> Result<Option<u32>, LogProblem> {
+        self.change(group, |entry| if entry.streams.contains(stream) { Ok(entry.retention_days) } else { Err(LogProblem::NoStream) })
     }
     fn log_seq(&self) -> watch::Receiver<u64> {
         self.seq.subscribe()

@@ -1,9 +1,9 @@
 //! WatchTower, boto3 and the AWS CLI, unmodified: against the server over a log store in memory, and against the real program.
 
-use super::memory::Memory;
 use crate::cruddur::python;
 use crate::harness::Clew;
 use crate::recorder::Recorder;
+use crate::reference::logs::LogMemory;
 use serde_json::{Value, json};
 use server::config::Config;
 use server::serve_with;
@@ -76,7 +76,7 @@ async fn clients_are_served(endpoint: &str) {
 
 async fn over_memory() -> (server::Running, String) {
     let store = Recorder::new();
-    let logs = Arc::new(Memory::over(store.clone()));
+    let logs = Arc::new(LogMemory::over(store.lines.clone()));
     let given = async move |_, _, _| Ok((store as Arc<dyn Store>, logs as Arc<dyn LogStore>));
     let running = serve_with(Config::ephemeral("/nonexistent"), given).await.expect("it starts");
     let endpoint = format!("http://{}", running.addrs.http);

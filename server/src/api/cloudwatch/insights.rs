@@ -7,6 +7,7 @@ use crate::ingest::cloudwatch::names::group_name;
 use crate::ingest::xray::api::request_id;
 use crate::store::LogStore;
 use model::port::{Cell, LogOrder, LogSearch, LogTable};
+use model::query::insights::Command;
 use model::query::parse_logs;
 use model::time::{Nanos, Range, SECOND};
 use serde::Deserialize;
@@ -42,7 +43,11 @@ pub async fn start(logs: &Arc<dyn LogStore>, queries: &Queries, now: Nanos, body
         return Err(Failure::invalid("End time should not be less than start time"));
     }
     let limit = limit(asked.limit, ROWS, 10 * ROWS)?;
-    let query = parse_logs(&text).map_err(|error| Failure::malformed_query(&error.message, error.position))?;
+    let mut query = parse_logs(&text).map_err(|error| Failure::malformed_query(&error.message, error.position))?;
+    // A limit of the query's own comes first.
+    if !query.commands.iter().any(|command| matches!(command, Command::Limit(_) | Command::Tail(_))) {
+        query.commands.push(Command::Limit(limit));
+    }
     let ways = [asked.log_group_name.map(|name| vec![name]), asked.log_group_names, asked.log_group_identifiers];
     let mut ways = ways.into_iter().flatten();
     let groups = match (ways.next(), ways.next()) {

@@ -12,7 +12,7 @@ mod meta;
 
 pub use bloom::{PIECES, Token, may_have, piece_of, trace_token};
 pub use decode::Opened;
-pub use encode::{Encoded, encode, get_lines, put_lines};
+pub use encode::{Encoded, encode, fields_of, get_lines, put_lines};
 pub use meta::{Meta, OriginCount, PatternCount};
 
 /// Most lines of one block.

@@ -86,6 +86,15 @@ impl LogCore {
         result
     }
 
+    /// Gives the lines of the tail their patterns, which the sealer would do later.
+    async fn give_patterns(&self, picture: &Picture) {
+        if picture.tail.iter().any(|chunk| chunk.patterns.get().is_none()) {
+            let (mut patterns, tail) = (self.patterns.clone().lock_owned().await, picture.tail.clone());
+            // A panic there leaves them without.
+            let _ = tokio::task::spawn_blocking(move || patterns.give(&tail)).await;
+        }
+    }
+
     /// The first day that has a file.
     pub fn first_day(&self) -> Option<i64> {
         self.picture().days.keys().next().copied()

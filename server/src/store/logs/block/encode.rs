@@ -10,7 +10,7 @@ use crate::store::block::{Columns, Corrupt};
 use crate::store::insights::json::any_value;
 use model::log::{How, Line, Origin};
 use rustc_hash::FxHashMap;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Lines of a block whose fields are looked at.
@@ -72,7 +72,7 @@ pub fn encode(lines: &[&Line], patterns: &[u32]) -> Encoded {
     lines.iter().for_each(|line| of_origin[places[&*line.origin]] += 1);
     let mut patterns: Vec<PatternCount> = by_pattern.into_iter().map(|(pattern, levels)| PatternCount { pattern, levels }).collect();
     patterns.sort_unstable_by_key(|count| count.pattern);
-    let (fields, sampled) = fields(lines);
+    let (fields, sampled) = fields_of(lines);
     let meta = Meta {
         group: lines.first().map(|line| intern(&line.origin.group)).unwrap_or_default(),
         lines: lines.len() as u32,
@@ -209,21 +209,23 @@ fn varints(values: impl Iterator<Item = u64>) -> Vec<u8> {
 }
 
 /// Fields of some of the lines, most common first, and how many lines that were.
-fn fields(lines: &[&Line]) -> (Vec<(Arc<str>, u32)>, u32) {
+pub fn fields_of(lines: &[&Line]) -> (Vec<(Arc<str>, u32)>, u32) {
     let step = lines.len().div_ceil(SAMPLED).max(1);
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     let mut sampled = 0;
     for line in lines.iter().step_by(step) {
         sampled += 1;
+        let mut names = BTreeSet::new();
         for text in [&line.message, &line.attributes] {
             if text.len() <= super::MAX_LINES * 16
                 && text.starts_with('{')
                 && let Ok(serde_json::Value::Object(object)) = serde_json::from_str(text)
             {
                 let mut path = String::new();
-                list(&object, &mut path, DEPTH, &mut counts);
+                list(&object, &mut path, DEPTH, &mut names);
             }
         }
+        names.into_iter().for_each(|name| *counts.entry(name).or_default() += 1);
     }
     let mut fields: Vec<(Arc<str>, u32)> = counts.into_iter().map(|(name, lines)| (intern(&name), lines)).collect();
     fields.sort_by_key(|(_, lines)| std::cmp::Reverse(*lines));
@@ -231,7 +233,7 @@ fn fields(lines: &[&Line]) -> (Vec<(Arc<str>, u32)>, u32) {
     (fields, sampled)
 }
 
-fn list(object: &serde_json::Map<String, serde_json::Value>, path: &mut String, depth: usize, counts: &mut BTreeMap<String, u32>) {
+fn list(object: &serde_json::Map<String, serde_json::Value>, path: &mut String, depth: usize, names: &mut BTreeSet<String>) {
     for (key, value) in object {
         let before = path.len();
         if before > 0 {
@@ -239,8 +241,8 @@ fn list(object: &serde_json::Map<String, serde_json::Value>, path: &mut String, 
         }
         path.push_str(key);
         match value {
-            serde_json::Value::Object(inner) if depth > 1 => list(inner, path, depth - 1, counts),
-            _ if path.len() <= 256 => *counts.entry(path.clone()).or_default() += 1,
+            serde_json::Value::Object(inner) if depth > 1 => list(inner, path, depth - 1, names),
+            _ if path.len() <= 256 => drop(names.insert(path.clone())),
             _ => {}
         }
         path.truncate(before);

@@ -14,7 +14,6 @@ use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 /// Requests with lines of the last two minutes, by their identity.
 #[derive(Default)]
@@ -63,7 +62,7 @@ impl Lines {
         if self.lines.is_empty() {
             return Ok(None);
         }
-        let chunk = Arc::new(Chunk { lines: self.lines, upto, at: Instant::now() });
+        let chunk = Arc::new(Chunk::new(self.lines, upto));
         let shared = chunk.clone();
         let encode = move || put_lines(&shared.lines.iter().collect::<Vec<_>>());
         let blob = tokio::task::spawn_blocking(encode).await.map_err(unavailable)?;

@@ -1,6 +1,7 @@
 //! Which pattern each line has. A miner for each group, fed by the sealer alone; the templates are kept in `catalog.db`, so that a
 //! pattern has the same number on every day and "new since" is true after a restart.
 
+use super::picture::Chunk;
 use crate::store::logs::pattern::Miner;
 use model::log::Line;
 use model::time::Nanos;
@@ -15,7 +16,7 @@ pub const PUT_PATTERN: &str = "INSERT INTO log_pattern (id, log_group, template,
 /// What readers know of the patterns, by id.
 pub type Templates = Arc<RwLock<FxHashMap<u32, Known>>>;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Known {
     pub group: Arc<str>,
     pub template: String,
@@ -83,13 +84,31 @@ impl Patterns {
         *id
     }
 
+    /// Gives lines that are not sealed their patterns, and tells readers; what is new is written with the next seal.
+    pub fn give(&mut self, tail: &[Arc<Chunk>]) {
+        for chunk in tail {
+            chunk.patterns.get_or_init(|| chunk.lines.iter().map(|line| self.assign(&line.origin.group, line)).collect());
+        }
+        let mut templates = self.templates.write().unwrap_or_else(PoisonError::into_inner);
+        for (group, mined) in &self.groups {
+            for cluster in &mined.touched {
+                let (id, first_seen) = mined.patterns[*cluster as usize];
+                let known = Known { group: group.clone(), template: mined.miner.template(*cluster).to_owned(), first_seen };
+                if templates.get(&id) != Some(&known) {
+                    self.changed.insert(id);
+                    templates.insert(id, known);
+                }
+            }
+        }
+    }
+
     /// Writes what is new, and tells readers.
     pub async fn flush(&mut self) -> Result<(), sqlx::Error> {
         let mut new: Vec<(u32, Known)> = Vec::new();
-        for (group, mined) in &mut self.groups {
-            for cluster in std::mem::take(&mut mined.touched) {
-                let (id, first_seen) = mined.patterns[cluster as usize];
-                let template = mined.miner.template(cluster);
+        for (group, mined) in &self.groups {
+            for cluster in &mined.touched {
+                let (id, first_seen) = mined.patterns[*cluster as usize];
+                let template = mined.miner.template(*cluster);
                 let same = |known: &Known| known.template == template;
                 let known = self.templates.read().unwrap_or_else(PoisonError::into_inner).get(&id).is_some_and(same);
                 if !known || self.changed.contains(&id) {
@@ -98,6 +117,7 @@ impl Patterns {
             }
         }
         if new.is_empty() {
+            self.groups.values_mut().for_each(|mined| mined.touched.clear());
             return Ok(());
         }
         let mut transaction = self.pool.begin().await?;
@@ -107,6 +127,7 @@ impl Patterns {
         }
         transaction.commit().await?;
         self.changed.clear();
+        self.groups.values_mut().for_each(|mined| mined.touched.clear());
         self.templates.write().unwrap_or_else(PoisonError::into_inner).extend(new);
         Ok(())
     }

@@ -5,7 +5,7 @@ use super::day::LogFile;
 use crate::store::logs::block::Meta;
 use model::log::Line;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::OnceCell;
 
 /// One picture.
@@ -25,6 +25,14 @@ pub struct Chunk {
     /// The commit's last `seq`.
     pub upto: u64,
     pub at: std::time::Instant,
+    /// The pattern of each line, once a reader asked for it: the sealer gives them otherwise.
+    pub patterns: OnceLock<Vec<u32>>,
+}
+
+impl Chunk {
+    pub fn new(lines: Vec<Line>, upto: u64) -> Chunk {
+        Chunk { lines, upto, at: std::time::Instant::now(), patterns: OnceLock::new() }
+    }
 }
 
 /// A day's file and its blocks, which are read from it when first asked for.

@@ -2,11 +2,12 @@
 
 use super::asked::test_of;
 use super::facet::{FacetField, add};
-use super::page::{Best, first_lines};
+use super::page::{Best, Page, first_lines};
 use super::picture::Block;
 use super::scan::{Found, Scan, add_level};
 use super::steps::{PatternFound, Steps};
-use crate::store::logs::test::line_ref;
+use crate::store::logs::block::fields_of;
+use crate::store::logs::test::{LineRef, line_ref};
 use crate::store::sqlite::Sqlite;
 use async_trait::async_trait;
 use model::log::{Group, Line, Stream};
@@ -18,9 +19,13 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 impl Sqlite {
-    pub(super) fn log_scan(&self, ask: &Ask, search: &LogSearch) -> Result<Scan, Problem> {
+    pub(super) async fn log_scan(&self, ask: &Ask, search: &LogSearch) -> Result<Scan, Problem> {
         let core = &self.core;
         let picture = core.logs.picture();
+        // Who asks for the field writes its name.
+        if search.query.to_string().contains("pattern") {
+            core.logs.give_patterns(&picture).await;
+        }
         let cursor = search.cursor.map(|cursor| cursor.as_of).filter(|seq| *seq > 0);
         let as_of = ask.as_of.or(cursor).filter(|seq| *seq < picture.seq);
         Ok(Scan {
@@ -35,12 +40,10 @@ impl Sqlite {
             shared: core.shared.clone(),
         })
     }
-}
 
-#[async_trait]
-impl LogReader for Sqlite {
-    async fn logs(&self, ask: &Ask, search: &LogSearch) -> Result<LogPage, Problem> {
-        let mut scan = self.log_scan(ask, search)?;
+    /// [`LogReader::logs`], each line with its pattern.
+    pub(super) async fn log_page(&self, ask: &Ask, search: &LogSearch) -> Result<Page, Problem> {
+        let mut scan = self.log_scan(ask, search).await?;
         let as_of = scan.as_of.unwrap_or(scan.picture.seq);
         let (order, limit) = (search.order, search.limit.max(1) as usize);
         let beyond = search.cursor.map(|cursor| (cursor.time, cursor.seq));
@@ -51,33 +54,43 @@ impl LogReader for Sqlite {
             }
         }
         // One more tells whether there is a next page.
-        let mut best = Best { order, limit: limit + 1, beyond, lines: BTreeMap::new() };
-        for line in scan.tail(ask) {
+        let mut best = Best::new(order, limit + 1, beyond);
+        for (line, pattern) in scan.tail(ask) {
             if best.wants((line.time, line.seq)) {
-                best.add(line.clone());
+                best.add(line.clone(), pattern);
             }
         }
         let blocks = scan.blocks(order).await?;
         let best = Mutex::new(best);
         let lock = || best.lock().unwrap_or_else(PoisonError::into_inner);
         let look = move |found: &Found| first_lines(found, order, beyond, limit + 1);
-        let see = |lines: Vec<Line>, _: &Arc<Block>| {
-            lines.into_iter().for_each(|line| lock().add(line));
+        let see = |lines: Vec<(Line, u32)>, _: &Arc<Block>| {
+            lines.into_iter().for_each(|(line, pattern)| lock().add(line, pattern));
             ControlFlow::Continue(())
         };
         let complete = scan.run(ask, blocks, true, look, see, |block| lock().is_complete_before(block)).await?;
-        let mut lines = best.into_inner().unwrap_or_else(PoisonError::into_inner).into_lines();
-        let more = lines.len() > limit;
+        let best = best.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let is_full = best.is_full();
+        let mut lines = best.into_lines();
+        let more = is_full || lines.len() > limit;
         lines.truncate(limit);
-        let next = lines.last().filter(|_| more).map(|line| LogCursor { time: line.time, seq: line.seq, as_of });
-        Ok(LogPage { lines, next, as_of, complete })
+        let next = lines.last().filter(|_| more).map(|(line, _)| LogCursor { time: line.time, seq: line.seq, as_of });
+        Ok(Page { lines, next, as_of, complete })
+    }
+}
+
+#[async_trait]
+impl LogReader for Sqlite {
+    async fn logs(&self, ask: &Ask, search: &LogSearch) -> Result<LogPage, Problem> {
+        let Page { lines, next, as_of, complete } = self.log_page(ask, search).await?;
+        Ok(LogPage { lines: lines.into_iter().map(|(line, _)| line).collect(), next, as_of, complete })
     }
 
     async fn log_count(&self, ask: &Ask, search: &LogSearch, buckets: u32) -> Result<LogCount, Problem> {
-        let scan = self.log_scan(ask, search)?;
+        let scan = self.log_scan(ask, search).await?;
         let steps = Steps::of(search.range, buckets);
         let mut counts = vec![[0u64; 7]; buckets.max(1) as usize];
-        for line in scan.tail(ask) {
+        for (line, _) in scan.tail(ask) {
             counts[steps.at(line.time)][line.severity.level() as usize] += 1;
         }
         let mut read = Vec::new();
@@ -121,12 +134,15 @@ impl LogReader for Sqlite {
     }
 
     async fn log_facets(&self, ask: &Ask, search: &LogSearch, keys: &[String], limit: u32) -> Result<Vec<LogFacet>, Problem> {
-        let scan = self.log_scan(ask, search)?;
+        let scan = self.log_scan(ask, search).await?;
         let fields: Arc<[FacetField]> = keys.iter().map(|key| FacetField::of(key)).collect();
+        if keys.iter().any(|key| key == "pattern") {
+            self.core.logs.give_patterns(&scan.picture).await;
+        }
         let mut counts: Vec<FxHashMap<Arc<str>, u64>> = vec![FxHashMap::default(); keys.len()];
-        for line in scan.tail(ask) {
+        for (line, pattern) in scan.tail(ask) {
             let trace = || line.trace;
-            let seen = line_ref(line, &trace);
+            let seen = LineRef { pattern, ..line_ref(line, &trace) };
             for (field, counts) in fields.iter().zip(&mut counts) {
                 field.of_line(&seen, |value| add(counts, value, 1));
             }
@@ -176,13 +192,15 @@ impl LogReader for Sqlite {
     }
 
     async fn log_patterns(&self, ask: &Ask, search: &LogSearch, steps: u32, limit: u32) -> Result<Vec<Pattern>, Problem> {
-        // Patterns are given at sealing.
-        if !self.core.logs.picture().tail.is_empty() {
-            self.settle_logs().await;
-        }
-        let scan = self.log_scan(ask, search)?;
+        let scan = self.log_scan(ask, search).await?;
+        self.core.logs.give_patterns(&scan.picture).await;
         let steps = Steps::of(search.range, steps.max(1));
         let mut found: FxHashMap<u32, PatternFound> = FxHashMap::default();
+        for (line, pattern) in scan.tail(ask) {
+            let mut levels = [0; 7];
+            add_level(&mut levels, line.severity.0);
+            found.entry(pattern).or_insert_with(|| PatternFound::new(steps)).add(steps.at(line.time), line.time, &levels);
+        }
         let mut read = Vec::new();
         for block in scan.blocks(LogOrder::Newest).await? {
             let Some(step) = steps.of_block(&block).filter(|_| scan.takes_whole(&block)) else {
@@ -225,14 +243,13 @@ impl LogReader for Sqlite {
     async fn log_fields(&self, ask: &Ask, groups: &[String], range: Range, limit: u32) -> Result<Vec<LogField>, Problem> {
         let search =
             LogSearch { query: Default::default(), groups: groups.to_vec(), range, order: LogOrder::Newest, limit: 1, cursor: None };
-        // Fields are listed at sealing.
-        if !self.core.logs.picture().tail.is_empty() {
-            self.settle_logs().await;
-        }
-        let blocks = self.log_scan(ask, &search)?.blocks(LogOrder::Newest).await?;
-        let sampled: u64 = blocks.iter().map(|block| u64::from(block.meta.sampled)).sum();
+        let scan = self.log_scan(ask, &search).await?;
+        let blocks = scan.blocks(LogOrder::Newest).await?;
+        let tail: Vec<&Line> = scan.tail(ask).into_iter().map(|(line, _)| line).collect();
+        let (of_tail, sampled) = fields_of(&tail);
+        let sampled = u64::from(sampled) + blocks.iter().map(|block| u64::from(block.meta.sampled)).sum::<u64>();
         let mut counts: BTreeMap<Arc<str>, u64> = BTreeMap::new();
-        for (name, lines) in blocks.iter().flat_map(|block| &block.meta.fields) {
+        for (name, lines) in blocks.iter().flat_map(|block| &block.meta.fields).chain(&of_tail) {
             *counts.entry(name.clone()).or_default() += u64::from(*lines);
         }
         let mut fields: Vec<LogField> = counts
@@ -247,9 +264,9 @@ impl LogReader for Sqlite {
     async fn log_line(&self, ask: &Ask, at: LogCursor) -> Result<Line, Problem> {
         let range = Range { start: at.time, end: at.time.saturating_add(1) };
         let search = LogSearch { query: Default::default(), groups: Vec::new(), range, order: LogOrder::Oldest, limit: 1, cursor: None };
-        let mut scan = self.log_scan(ask, &search)?;
+        let mut scan = self.log_scan(ask, &search).await?;
         (scan.after, scan.as_of) = (at.seq.saturating_sub(1), Some(at.seq));
-        if let Some(line) = scan.tail(ask).first() {
+        if let Some((line, _)) = scan.tail(ask).first() {
             return Ok((*line).clone());
         }
         let blocks = scan.blocks(LogOrder::Oldest).await?;
@@ -264,10 +281,10 @@ impl LogReader for Sqlite {
     }
 
     async fn log_arrivals(&self, ask: &Ask, search: &LogSearch, after: u64) -> Result<Arrivals, Problem> {
-        let mut scan = self.log_scan(ask, search)?;
+        let mut scan = self.log_scan(ask, search).await?;
         scan.after = after;
         let upto = scan.picture.seq;
-        let mut lines: Vec<Line> = scan.tail(ask).into_iter().cloned().collect();
+        let mut lines: Vec<Line> = scan.tail(ask).into_iter().map(|(line, _)| line.clone()).collect();
         let limit = search.limit.max(1) as usize;
         let mut matched = lines.len();
         let blocks = scan.blocks(LogOrder::Newest).await?;

@@ -4,7 +4,7 @@
 use super::picture::{Block, Chunk, Picture};
 use crate::store::block::{Columns, Corrupt};
 use crate::store::logs::block::{Opened, PIECES, Token, may_have, number, piece_of, trace_token};
-use crate::store::logs::test::{LineTest, Need, line_ref};
+use crate::store::logs::test::{LineRef, LineTest, Need, line_ref};
 use crate::store::sqlite::log_catalog::Hidden;
 use crate::store::sqlite::view::{Shared, unavailable};
 use futures::{StreamExt as _, stream};
@@ -63,10 +63,12 @@ impl Scan {
         self.test.as_ref().map_or(&Need::Nothing, |test| test.need())
     }
 
-    /// Lines of the tail that pass, in no order.
-    pub fn tail(&self, ask: &Ask) -> Vec<&Line> {
+    /// Lines of the tail that pass, in no order, with their patterns: 0 where nobody asked for them.
+    pub fn tail(&self, ask: &Ask) -> Vec<(&Line, u32)> {
         let chunks = || self.picture.tail.iter().filter(|chunk| self.takes(chunk));
-        let passed: Vec<&Line> = chunks().flat_map(|chunk| &chunk.lines).filter(|line| self.passes(line)).collect();
+        let pattern = |chunk: &Chunk, row: usize| chunk.patterns.get().map_or(0, |patterns| patterns[row]);
+        let lines = chunks().flat_map(|chunk| chunk.lines.iter().enumerate().map(move |(row, line)| (line, pattern(chunk, row))));
+        let passed: Vec<(&Line, u32)> = lines.filter(|(line, pattern)| self.passes(line, *pattern)).collect();
         ask.progress(|scanned| {
             scanned.lines += chunks().map(|chunk| chunk.lines.len() as u64).sum::<u64>();
             scanned.bytes += chunks().flat_map(|chunk| &chunk.lines).map(|line| line.message.len() as u64).sum::<u64>();
@@ -79,13 +81,13 @@ impl Scan {
         chunk.upto > self.after
     }
 
-    fn passes(&self, line: &Line) -> bool {
+    fn passes(&self, line: &Line, pattern: u32) -> bool {
         self.range.contains(line.time)
             && line.seq > self.after
             && self.as_of.is_none_or(|seq| line.seq <= seq)
             && self.has_group(&line.origin.group)
             && !self.hides(&line.origin.group, &line.origin.stream, line.seq, line.time)
-            && self.test.as_ref().is_none_or(|test| test.test(&line_ref(line, &|| line.trace)))
+            && self.test.as_ref().is_none_or(|test| test.test(&LineRef { pattern, ..line_ref(line, &|| line.trace) }))
     }
 
     fn hides(&self, group: &str, stream: &str, seq: u64, time: Nanos) -> bool {

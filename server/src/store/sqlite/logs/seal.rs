@@ -107,6 +107,10 @@ async fn seal(core: &Arc<Core>, written: &mut Vec<SealedDay>) {
                 picture.tail.retain(|chunk| chunk.upto > upto);
             });
             core.logs.tail_lines.fetch_sub(lines, Ordering::Relaxed);
+            // The intake forgets these lines, and with them what groups and streams there are.
+            if let Err(error) = core.logs.catalog.flush().await {
+                tracing::error!("the catalog of log streams could not be written: {error:?}");
+            }
             core.logs.sealed.store(upto, Ordering::Release);
             core.logs.sealed_some.notify_waiters();
         }
@@ -208,8 +212,9 @@ impl Part {
         }
         let mut lines: Vec<(&Line, u32)> = old.iter().map(|(line, pattern)| (line, *pattern)).collect();
         lines.extend(self.rows.iter().map(|(chunk, row)| {
-            let line = &tail[*chunk as usize].lines[*row as usize];
-            (line, patterns.assign(group, line))
+            let (chunk, row) = (&tail[*chunk as usize], *row as usize);
+            let line = &chunk.lines[row];
+            (line, chunk.patterns.get().map_or_else(|| patterns.assign(group, line), |given| given[row]))
         }));
         lines.sort_by_key(|(line, _)| (line.time, line.seq));
         (cut(&lines).into_iter().map(encode).collect(), gone)
@@ -257,7 +262,7 @@ pub async fn replay(core: &Core, rows: Vec<(u64, Vec<u8>)>) -> Result<(), Proble
             cursors.insert(day, core.log_day(day).file.cursor().await.map_err(unavailable)?);
         }
         lines.retain(|line| line.time >= floor && line.seq > cursors[&day_of(line.time)]);
-        core.logs.publish(Arc::new(Chunk { lines, upto, at: Instant::now() }));
+        core.logs.publish(Arc::new(Chunk::new(lines, upto)));
     }
     Ok(())
 }

@@ -2,9 +2,9 @@
 
 use super::scan::Found;
 use crate::store::insights::Pipeline;
-use crate::store::logs::test::line_ref;
+use crate::store::logs::test::{LineRef, line_ref};
 use crate::store::sqlite::Sqlite;
-use model::port::{Ask, LogOrder, LogReader, LogSearch, LogTable, Problem, Scanned};
+use model::port::{Ask, LogOrder, LogSearch, LogTable, Problem, Scanned};
 use model::query::insights::{Command, Direction, Expression};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -46,13 +46,13 @@ async fn in_order(store: &Sqlite, ask: &Ask, search: &LogSearch, mut pipeline: P
     let mut search = LogSearch { order: LogOrder::Newest, limit: PAGE.min(search.limit.max(1)), ..search.clone() };
     let mut matched = 0;
     loop {
-        let page = store.logs(ask, &search).await?;
+        let page = store.log_page(ask, &search).await?;
         matched += page.lines.len() as u64;
-        for line in &page.lines {
+        for (line, pattern) in &page.lines {
             if !pipeline.wants_more() {
                 return Ok((pipeline, matched, true));
             }
-            pipeline.push(&line_ref(line, &|| line.trace));
+            pipeline.push(&LineRef { pattern: *pattern, ..line_ref(line, &|| line.trace) });
         }
         search.limit = PAGE;
         search.cursor = page.next;
@@ -64,9 +64,9 @@ async fn in_order(store: &Sqlite, ask: &Ask, search: &LogSearch, mut pipeline: P
 
 /// Block by block.
 async fn in_any_order(store: &Sqlite, ask: &Ask, search: &LogSearch, mut pipeline: Pipeline) -> Result<(Pipeline, u64, bool), Problem> {
-    let scan = store.log_scan(ask, search)?;
-    for line in scan.tail(ask) {
-        pipeline.push(&line_ref(line, &|| line.trace));
+    let scan = store.log_scan(ask, search).await?;
+    for (line, pattern) in scan.tail(ask) {
+        pipeline.push(&LineRef { pattern, ..line_ref(line, &|| line.trace) });
     }
     let blocks = scan.blocks(LogOrder::Newest).await?;
     let shared = Arc::new(Mutex::new(Some(pipeline)));

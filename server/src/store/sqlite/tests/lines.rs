@@ -244,3 +244,107 @@ async fn a_huge_line_is_one_line() {
     }
     store.close().await;
 }
+
+/// A page of lines of a mebibyte took all there were into memory.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_of_large_lines_is_bounded_and_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let sizes = [10, 1 << 20, 20, 5 << 20, 30, 40, 3 << 20, 2 << 20, 50, 1 << 20, 1 << 20, 60];
+    let all: Vec<Line> =
+        sizes.iter().zip(0..).map(|(size, n)| line("a", "s", NOON + n / 2, &format!("{n} {}", "x".repeat(*size)))).collect();
+    let expected: Vec<String> = all.iter().map(|line| line.message.clone()).collect();
+    for (at, part) in all.chunks(5).enumerate() {
+        write(&store, at as u128, part.to_vec()).await;
+    }
+    for when in ["in the intake", "sealed"] {
+        for limit in [3, 10_000] {
+            for order in [LogOrder::Oldest, LogOrder::Newest] {
+                let mut search = LogSearch { order, ..asked("", limit) };
+                let mut found = Vec::new();
+                loop {
+                    let page = store.logs(&Ask::now(), &search).await.unwrap();
+                    let bytes: usize = page.lines.iter().map(|line| line.message.len()).sum();
+                    assert!(bytes <= 4 << 20 || page.lines.len() == 1, "{bytes} bytes, {when}");
+                    found.extend(page.lines.into_iter().map(|line| line.message));
+                    search.cursor = page.next;
+                    if search.cursor.is_none() {
+                        break;
+                    }
+                }
+                if order == LogOrder::Newest {
+                    found.reverse();
+                }
+                assert!(found == expected, "{} lines, {when}, {order:?}, {limit}", found.len());
+            }
+        }
+        store.settle().await;
+    }
+    store.close().await;
+}
+
+/// What reads asked of patterns and fields, the sealer had to write first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn patterns_and_fields_of_the_newest_lines_are_there_without_a_seal() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let say = |from: i64| (from..from + 5).map(|n| line("a", "s", NOON + n, &format!("took {n} ms"))).collect::<Vec<_>>();
+    write(&store, 1, say(0)).await;
+    store.settle().await;
+    write(&store, 2, say(5)).await;
+    write(&store, 3, vec![line("a", "s", NOON + 20, r#"{"user":{"id":7}}"#)]).await;
+    let blocks = store.core.logs.blocks_of_all_days().await;
+    let patterns = store.log_patterns(&Ask::now(), &asked("", 1), 1, 10).await.unwrap();
+    assert_eq!(patterns.iter().map(|pattern| (&*pattern.template, pattern.lines)).next(), Some(("took <*> ms", 10)));
+    let fields = store.log_fields(&Ask::now(), &[], Range::ALL, 10).await.unwrap();
+    assert_eq!(fields.iter().map(|field| &*field.name).collect::<Vec<_>>(), ["user.id"]);
+    assert_eq!(store.core.logs.blocks_of_all_days().await, blocks, "nothing was sealed");
+    let id = patterns[0].id;
+    let of = |text: String| LogSearch { query: model::query::parse_logs(&text).unwrap(), ..asked("", 100) };
+    for when in ["before", "after"] {
+        assert_eq!(store.logs(&Ask::now(), &of(format!("pattern:{id}"))).await.unwrap().lines.len(), 10, "{when}");
+        let table = store.log_table(&Ask::now(), &of(format!("pattern:{id} | fields pattern | limit 20"))).await.unwrap().table;
+        assert_eq!(table.rows, vec![vec![Cell::Number(f64::from(id))]; 10], "{when}");
+        store.settle().await;
+    }
+    let known = store.log_patterns(&Ask::now(), &asked("", 1), 1, 10).await.unwrap();
+    assert_eq!(known.len(), 2, "{known:?}");
+    store.close().await;
+    drop(store);
+    // Those that were given before the seal are written with it.
+    let store = open(dir.path()).await;
+    assert_eq!(store.log_patterns(&Ask::now(), &asked("", 1), 1, 10).await.unwrap(), known);
+    store.close().await;
+}
+
+/// Whoever stops a query, or leaves, stops the scan.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scan_stops_when_its_reader_leaves() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    for group in 0..40 {
+        let lines = (0..300).map(|n| line(&format!("g{group}"), "s", NOON + n, &format!("n={n} fine"))).collect();
+        write(&store, group, lines).await;
+    }
+    store.settle().await;
+    let search = LogSearch { query: model::query::parse_logs("fine | stats count(*) by @message").unwrap(), ..asked("", 10) };
+    let stopped = Ask::now();
+    stopped.cancelled.store(true, std::sync::atomic::Ordering::Relaxed);
+    let table = store.log_table(&stopped, &search).await.unwrap();
+    let scanned = stopped.scanned();
+    assert!(!table.table.exact && scanned.blocks == 40 && scanned.blocks_done == 0, "{scanned:?}");
+
+    let left = Ask::now();
+    let mut read = Box::pin(store.log_table(&left, &search));
+    // Until the first block is done; then the reader goes.
+    while left.scanned().blocks_done == 0 {
+        assert!(futures::poll!(&mut read).is_pending(), "it is not done yet");
+        tokio::task::yield_now().await;
+    }
+    drop(read);
+    let done = left.scanned().blocks_done;
+    store.settle().await;
+    assert_eq!(left.scanned().blocks_done, done);
+    assert!(done < 40, "{done}");
+    store.close().await;
+}
