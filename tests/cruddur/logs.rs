@@ -242,7 +242,8 @@ fn fit<'a>(lines: &'a [Value], requests: &[Told]) -> &'a Value {
                 assert_eq!(tied, ("", ""), "{line}");
                 let mut possible: Vec<&str> = line["possible_traces"].as_array().expect("ids").iter().filter_map(Value::as_str).collect();
                 let mut expected: Vec<&str> = fitting.iter().map(|(told, _)| &*told.shown).collect();
-                (possible.sort_unstable(), expected.sort_unstable());
+                possible.sort_unstable();
+                expected.sort_unstable();
                 assert_eq!(possible, expected, "{line}");
                 several += 1;
             }

@@ -15,8 +15,9 @@ pub(super) fn tools(drawing: &Drawing) -> impl IntoView + use<> {
             Tab::Logs => "Logs",
         };
         let href = drawing.with(|view| view.tab = tab);
-        let lines = (tab == Tab::Logs && !drawing.lines.is_empty())
-            .then(|| view! { " " <span class="n">{count(drawing.lines.len() as u64)}</span> });
+        // What is inferred is not counted.
+        let exact = drawing.columns.lines.iter().filter(|line| !line.inferred).count();
+        let lines = (tab == Tab::Logs && exact > 0).then(|| view! { " " <span class="n">{count(exact as u64)}</span> });
         view! { <a href=href data-tab=tab.as_str() aria-current=(view.tab == tab).then_some("page")>{text}{lines}</a> }
     });
     let toggle = |id: &'static str, on: bool, href: String, text: &'static str, title: &'static str| {
