@@ -113,7 +113,7 @@ fn value(line: &Line, name: &str) -> Option<Value> {
         "@logStream" | "stream" => text(&origin.stream),
         "@log" | "group" => text(&origin.group),
         "level" | "@level" => text(line.severity.level().as_str()),
-        "severity" => Some(Value::Int(line.severity.0.into())),
+        "severity" => (line.severity.0 > 0).then(|| Value::Int(line.severity.0.into())),
         "service" => text(&origin.service),
         "environment" => text(&origin.environment),
         "host" => text(&origin.host),
@@ -144,7 +144,16 @@ fn at<'v>(tree: &'v Value, path: &str) -> Option<&'v Value> {
 }
 
 fn passes(test: &Test, name: &str, line: &Line) -> bool {
-    let Some(value) = value(line, name).filter(|value| *value != Value::Empty) else { return false };
+    value(line, name).filter(|value| *value != Value::Empty).is_some_and(|value| fits(test, name, line, &value))
+}
+
+/// A list passes if an element does.
+fn fits(test: &Test, name: &str, line: &Line, value: &Value) -> bool {
+    if let Value::List(items) = value
+        && items.iter().any(|item| fits(test, name, line, item))
+    {
+        return true;
+    }
     let text = value.to_string();
     // Levels have an order: that of their severities.
     let number =

@@ -25,7 +25,7 @@ impl Made {
     }
 }
 
-/// The first rows of an order.
+/// The first rows of an order; of lines that are equal in it, the newest first, in whatever order they come.
 #[derive(Debug)]
 pub struct Sort {
     by: Vec<(Compiled, Direction)>,
@@ -35,7 +35,7 @@ pub struct Sort {
     unlimited: bool,
     rows: Vec<(Vec<Value<'static>>, Made)>,
     /// A row that does not come before this one is not needed.
-    last: Option<Vec<Value<'static>>>,
+    last: Option<(Vec<Value<'static>>, Option<LogCursor>)>,
     dropped: bool,
 }
 
@@ -48,15 +48,15 @@ impl Sort {
     pub fn add<'a>(&'a mut self, scope: &Scope<'a, '_>, at: Option<LogCursor>) {
         let Sort { by, columns, most, rows, last, dropped, .. } = self;
         let keys: Vec<Value> = by.iter().map(|(key, _)| sort_key(key.eval(scope))).collect();
-        if last.as_ref().is_some_and(|last| order(by, &keys, last).is_ge()) {
+        if last.as_ref().is_some_and(|(last, of)| order(by, &keys, last).then(of.cmp(&at)).is_ge()) {
             *dropped = true;
             return;
         }
         rows.push((keys.into_iter().map(Value::into_owned).collect(), Made::of(columns, scope, at)));
         if rows.len() >= (*most).saturating_mul(2).max(1024) {
-            rows.sort_by(|a, b| order(by, &a.0, &b.0));
+            rows.sort_by(|a, b| order(by, &a.0, &b.0).then(b.1.at.cmp(&a.1.at)));
             rows.truncate(*most);
-            *last = rows.last().map(|(keys, _)| keys.clone());
+            *last = rows.last().map(|(keys, row)| (keys.clone(), row.at));
             *dropped = true;
         }
     }
@@ -64,7 +64,7 @@ impl Sort {
     /// `false`: rows that were wanted are not there.
     pub fn finish(self) -> (Vec<Made>, bool) {
         let Sort { by, most, unlimited, mut rows, dropped, .. } = self;
-        rows.sort_by(|a, b| order(&by, &a.0, &b.0));
+        rows.sort_by(|a, b| order(&by, &a.0, &b.0).then(b.1.at.cmp(&a.1.at)));
         let exact = !(unlimited && (dropped || rows.len() > most));
         rows.truncate(most);
         (rows.into_iter().map(|(_, row)| row).collect(), exact)

@@ -326,7 +326,10 @@ impl Catalog {
     pub async fn delete_stream(&self, group: &str, name: &str, seq: u64) -> Result<(), LogProblem> {
         let _one = self.changing.lock().await;
         self.retention(group, name)?;
+        let entry = self.read().groups.get(group).cloned().ok_or(LogProblem::NoGroup)?;
         let mut transaction = self.pool.begin().await?;
+        // A group that lines made may not be written yet, and no line that can be seen would make it again.
+        put_group(&mut transaction, group, &entry).await?;
         sqlx::query(DROP_STREAM).bind(group).bind(name).execute(&mut *transaction).await?;
         sqlx::query(HIDE).bind(group).bind(name).bind(seq.cast_signed()).execute(&mut *transaction).await?;
         transaction.commit().await?;

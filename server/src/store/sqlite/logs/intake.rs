@@ -88,9 +88,14 @@ impl LogCore {
     }
 
     /// Tells the catalog what its groups and streams have got. Lines of one request share their origin, so runs are told at once.
+    /// After a crash they may be of what was deleted since.
     fn note(&self, lines: &[Line]) {
+        let hidden = self.catalog.hidden();
         for run in lines.chunk_by(|a, b| Arc::ptr_eq(&a.origin, &b.origin)) {
             let Some(first) = run.first() else { continue };
+            if hidden.hides(&first.origin.group, &first.origin.stream, first.seq) {
+                continue;
+            }
             let times = run.iter().map(|line| line.time);
             let (earliest, latest) = times.fold((Nanos::MAX, Nanos::MIN), |(min, max), time| (min.min(time), max.max(time)));
             let bytes = run.iter().map(|line| line.message.len() as u64).sum();

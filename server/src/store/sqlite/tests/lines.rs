@@ -348,3 +348,39 @@ async fn a_scan_stops_when_its_reader_leaves() {
     assert!(done < 40, "{done}");
     store.close().await;
 }
+
+/// Of lines that are equal in the order asked for, those that were not sealed came first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn equal_rows_of_a_sort_are_in_one_order_whatever_is_sealed() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let search = LogSearch { query: model::query::parse_logs("fields @message | sort level | limit 3").unwrap(), ..asked("", 10) };
+    write(&store, 1, (0..3).map(|n| line("a", "s", NOON + 5, &format!("late {n}"))).collect()).await;
+    store.settle().await;
+    write(&store, 2, (0..3).map(|n| line("b", "s", NOON, &format!("early {n}"))).collect()).await;
+    for when in ["partly sealed", "sealed"] {
+        let rows = store.log_table(&Ask::now(), &search).await.unwrap().table.rows;
+        assert_eq!(rows, ["late 2", "late 1", "late 0"].map(|text| vec![Cell::Text(text.into())]), "{when}");
+        store.settle().await;
+    }
+    store.close().await;
+}
+
+/// A deleted group came back with the next start after a crash, since the intake still had its lines.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_group_stays_deleted_after_an_abrupt_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    write(&store, 1, many(6, NOON)).await;
+    store.delete_log_group("a").await.unwrap();
+    store.delete_log_stream("b", "s").await.unwrap();
+    let left = tempfile::tempdir().unwrap();
+    snapshot(dir.path(), left.path());
+    store.close().await;
+    let store = open(left.path()).await;
+    let groups = store.log_groups().await.unwrap();
+    assert_eq!(groups.iter().map(|group| &*group.name).collect::<Vec<_>>(), ["b"]);
+    assert_eq!(store.log_streams("b").await.unwrap(), []);
+    assert_eq!(messages(&store, &asked("", 10)).await, Vec::<String>::new());
+    store.close().await;
+}
