@@ -69,7 +69,7 @@ impl Store for Recorder {
         self.spans.lock().unwrap().extend(batch.spans);
         self.rejected.lock().unwrap().extend(batch.rejected);
         self.dropped.lock().unwrap().extend(batch.dropped);
-        Ok(Accepted { stored, lines, errors: 0, rejected: Vec::new() })
+        Ok(Accepted { stored, lines, rejected: Vec::new() })
     }
 
     async fn remove_dataset(&self, _: &str) -> Result<u64, Problem> {

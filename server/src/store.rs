@@ -3,9 +3,7 @@
 use crate::ingest::Batch;
 use async_trait::async_trait;
 use model::alias::Aliases;
-use model::error::{Deploy, TriageAction};
-use model::port::{ErrorReader, LogReader, Problem, Reader};
-use model::time::Nanos;
+use model::port::{LogReader, Problem, Reader};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -64,31 +62,6 @@ pub trait LogStore: LogReader {
     fn log_seq(&self) -> tokio::sync::watch::Receiver<u64>;
 }
 
-/// What people and sources write about errors. Every write leaves a row in the history of its groups.
-#[async_trait]
-pub trait ErrorStore: ErrorReader {
-    /// Does this to each of the groups; numbers that are not there are passed over. Returns how many there were.
-    async fn triage(&self, actor: &str, numbers: &[u64], action: &TriageAction) -> Result<u64, Problem>;
-
-    /// Makes one group of several: what they have and what is still to come counts for the first. `NotFound("error")`
-    async fn merge_errors(&self, actor: &str, into: u64, numbers: &[u64]) -> Result<(), Problem>;
-
-    /// Takes a merged number out again, with its occurrences.
-    async fn unmerge_error(&self, actor: &str, number: u64) -> Result<(), Problem>;
-
-    /// Keeps a deploy, gives it an id (0 in what is given) and returns it.
-    async fn add_deploy(&self, deploy: Deploy) -> Result<u64, Problem>;
-
-    /// Changes the status of a deploy, and when it ended. `NotFound("deploy")`
-    async fn end_deploy(&self, id: u64, status: &str, at: Nanos) -> Result<Deploy, Problem>;
-
-    /// The rules for grouping in Rollbar's JSON syntax, as they were saved; empty if there are none.
-    async fn grouping_rules(&self) -> Result<String, Problem>;
-
-    /// Replaces them. `Bad` says what is wrong with them.
-    async fn set_grouping_rules(&self, actor: &str, rules: &str) -> Result<(), Problem>;
-}
-
 /// Why the catalog of the log store was not changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogProblem {
@@ -106,8 +79,6 @@ pub struct Accepted {
     pub stored: u64,
     /// Log lines now on disk, or there since a request that this one repeats.
     pub lines: u64,
-    /// Errors now on disk.
-    pub errors: u64,
     /// Records the store would not take, with the reason (before the retention floor, more than 24 h ahead).
     pub rejected: Vec<(&'static str, u64)>,
 }

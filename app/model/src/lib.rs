@@ -9,7 +9,6 @@ pub mod time;
 pub mod address;
 pub mod attr;
 pub mod call;
-pub mod error;
 pub mod json;
 pub mod log;
 pub mod segments;

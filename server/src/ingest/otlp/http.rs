@@ -86,8 +86,7 @@ fn success(outcome: &Outcome, format: Format) -> Response<Body> {
             let rejected = match outcome.signal {
                 Signal::Traces => "rejectedSpans",
                 Signal::Logs => "rejectedLogRecords",
-                // OTLP has no signal of errors.
-                Signal::Metrics | Signal::Errors => "rejectedDataPoints",
+                Signal::Metrics => "rejectedDataPoints",
             };
             // protobuf's JSON has int64 as text.
             let partial = serde_json::json!({rejected: outcome.rejected_count().to_string(), "errorMessage": outcome.message()});
@@ -110,7 +109,7 @@ pub fn response_message(outcome: &Outcome) -> Vec<u8> {
                 .then(|| ExportLogsPartialSuccess { rejected_log_records: outcome.rejected_count(), error_message: outcome.message() });
             ExportLogsServiceResponse { partial_success }.encode_to_vec()
         }
-        Signal::Metrics | Signal::Errors => ExportMetricsServiceResponse { partial_success: None }.encode_to_vec(),
+        Signal::Metrics => ExportMetricsServiceResponse { partial_success: None }.encode_to_vec(),
     }
 }
 

@@ -139,7 +139,7 @@ async fn commit(
     let first_seq = seq + 1;
     for request in group {
         answers.push((request.answer, request.permit));
-        let Batch { spans: batch, logs, errors: _, identity, rejected, dropped } = request.batch;
+        let Batch { spans: batch, logs, identity, rejected, dropped } = request.batch;
         ledger.count(request.source, Signal::Traces, Fate::Received, "", batch.len() as u64, now);
         ledger.count(request.source, Signal::Logs, Fate::Received, "", logs.len() as u64, now);
         for rejected in rejected {
@@ -188,7 +188,7 @@ async fn commit(
         ledger.count(source, Signal::Traces, Fate::Duplicate, "", again[0], now);
         ledger.count(source, Signal::Traces, Fate::Conflict, "", again[1], now);
         ledger.count(source, Signal::Traces, Fate::Merged, "", again[2], now);
-        accepted.push(Accepted { stored, lines, errors: 0, rejected: refused });
+        accepted.push(Accepted { stored, lines, rejected: refused });
     }
 
     let mut chunks = chunk::encode(digested.spans).await?;
