@@ -6,7 +6,7 @@ use super::page::{Best, first_lines};
 use super::picture::Block;
 use super::scan::{Found, Scan, add_level};
 use super::steps::{PatternFound, Steps};
-use crate::store::logs::test::line_ref;
+use crate::store::logs::test::{Reads, line_ref};
 use crate::store::sqlite::Sqlite;
 use async_trait::async_trait;
 use model::log::{Group, Line, Stream};
@@ -65,7 +65,7 @@ impl LogReader for Sqlite {
             lines.into_iter().for_each(|line| lock().add(line));
             ControlFlow::Continue(())
         };
-        let complete = scan.run(ask, blocks, true, look, see, |block| lock().is_complete_before(block)).await?;
+        let complete = scan.run(ask, blocks, Reads::ALL, look, see, |block| lock().is_complete_before(block)).await?;
         let mut lines = best.into_inner().unwrap_or_else(PoisonError::into_inner).into_lines();
         let more = lines.len() > limit;
         lines.truncate(limit);
@@ -107,7 +107,7 @@ impl LogReader for Sqlite {
             }
             ControlFlow::Continue(())
         };
-        let exact = scan.run(ask, read, false, look, see, |_| false).await?;
+        let exact = scan.run(ask, read, Reads::NONE, look, see, |_| false).await?;
         let mut levels = [0; 7];
         for step in &counts {
             levels.iter_mut().zip(step).for_each(|(to, lines)| *to += lines);
@@ -123,6 +123,7 @@ impl LogReader for Sqlite {
     async fn log_facets(&self, ask: &Ask, search: &LogSearch, keys: &[String], limit: u32) -> Result<Vec<LogFacet>, Problem> {
         let scan = self.log_scan(ask, search)?;
         let fields: Arc<[FacetField]> = keys.iter().map(|key| FacetField::of(key)).collect();
+        let reads = fields.iter().fold(Reads::NONE, |reads, field| reads.and(field.reads()));
         let mut counts: Vec<FxHashMap<Arc<str>, u64>> = vec![FxHashMap::default(); keys.len()];
         for line in scan.tail(ask) {
             let trace = || line.trace;
@@ -145,7 +146,7 @@ impl LogReader for Sqlite {
         let look = move |found: &Found| {
             let mut counts: Vec<FxHashMap<Arc<str>, u64>> = vec![FxHashMap::default(); fields.len()];
             for row in found.rows {
-                found.opened.see(*row as usize, |line| {
+                found.opened.see(*row as usize, reads, |line| {
                     for (field, counts) in fields.iter().zip(&mut counts) {
                         field.of_line(line, |value| add(counts, value, 1));
                     }
@@ -159,7 +160,7 @@ impl LogReader for Sqlite {
             }
             ControlFlow::Continue(())
         };
-        let exact = scan.run(ask, read, true, look, see, |_| false).await?;
+        let exact = scan.run(ask, read, reads, look, see, |_| false).await?;
         let facet = |(key, counts): (&String, FxHashMap<Arc<str>, u64>)| {
             let distinct = counts.len() as u64;
             let mut values: Vec<ValueCount> =
@@ -214,7 +215,7 @@ impl LogReader for Sqlite {
             }
             ControlFlow::Continue(())
         };
-        scan.run(ask, read, true, look, see, |_| false).await?;
+        scan.run(ask, read, Reads { pattern: true, ..Reads::NONE }, look, see, |_| false).await?;
         let templates = self.core.logs.templates.read().unwrap_or_else(PoisonError::into_inner);
         let mut patterns: Vec<Pattern> = found.into_iter().map(|(id, found)| found.named(id, templates.get(&id))).collect();
         patterns.sort_by(|a, b| b.lines.cmp(&a.lines).then(a.id.cmp(&b.id)));
@@ -259,7 +260,7 @@ impl LogReader for Sqlite {
             line = found;
             ControlFlow::Break(())
         };
-        scan.run(ask, blocks, true, look, see, |_| false).await?;
+        scan.run(ask, blocks, Reads::ALL, look, see, |_| false).await?;
         line.ok_or(Problem::NotFound("log line"))
     }
 
@@ -285,7 +286,7 @@ impl LogReader for Sqlite {
             lines.extend(found);
             ControlFlow::Continue(())
         };
-        scan.run(ask, blocks, true, look, see, |_| false).await?;
+        scan.run(ask, blocks, Reads::ALL, look, see, |_| false).await?;
         lines.sort_unstable_by_key(|line| line.seq);
         lines.drain(..lines.len().saturating_sub(limit));
         let skipped = (matched - lines.len()) as u64;
