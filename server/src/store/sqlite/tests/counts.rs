@@ -3,7 +3,6 @@
 
 use super::lines::write;
 use super::*;
-use crate::store::LogStore;
 use crate::store::insights::Pipeline;
 use crate::store::logs::matching;
 use crate::store::logs::test::line_ref;
@@ -71,7 +70,7 @@ fn lines() -> Vec<Line> {
             severity_sent: severity,
             message: MESSAGES[n / 3 % MESSAGES.len()].to_owned(),
             attributes: match group {
-                "rich" if n % 2 == 0 => r#"{"note":"only here\ntimeout","service":"said"}"#.into(),
+                "rich" if n.is_multiple_of(2) => r#"{"note":"only here\ntimeout","service":"said"}"#.into(),
                 _ => String::new(),
             },
             trace: None,
