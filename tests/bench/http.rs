@@ -59,6 +59,18 @@ impl Connection {
         self.answer()
     }
 
+    /// `GET path`, whose answer goes on and on: its lines as they come, those that frame its chunks among them.
+    pub fn stream(&mut self, path: &str) -> impl Iterator<Item = String> + '_ {
+        let head = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nAccept: text/event-stream\r\nAccept-Encoding: identity\r\n\r\n", self.host);
+        self.stream.get_mut().write_all(head.as_bytes()).expect("the request is sent");
+        let mut line = String::new();
+        while self.line(&mut line) > 2 {}
+        std::iter::from_fn(move || {
+            let mut line = String::new();
+            (self.line(&mut line) > 0).then_some(line)
+        })
+    }
+
     fn answer(&mut self) -> Answer {
         let mut line = String::new();
         self.line(&mut line);
@@ -93,11 +105,12 @@ impl Connection {
         Answer { status, body }
     }
 
-    /// One line without its end.
-    fn line(&mut self, line: &mut String) {
+    /// One line without its end; how long it was with it.
+    fn line(&mut self, line: &mut String) -> usize {
         line.clear();
-        self.stream.read_line(line).expect("an answer");
+        let length = self.stream.read_line(line).expect("an answer");
         line.truncate(line.trim_end_matches(['\r', '\n']).len());
+        length
     }
 
     fn exactly(&mut self, count: usize, body: &mut Vec<u8>) {

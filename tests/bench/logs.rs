@@ -21,6 +21,12 @@ const STREAMS: usize = 4;
 const RUNS: usize = 30;
 /// How long the lines took to be written, seconds: ten hours that end a minute ago.
 const SPREAD: i64 = 36_000;
+/// The hour of them that is searched by itself.
+const HOUR: i64 = 5;
+/// Lines that are followed as they arrive.
+const FOLLOWED: usize = 50;
+/// Lines of a page at most.
+const MOST: usize = 1_000;
 /// Senders of single lines, and lines of each.
 const SENDERS: usize = 50;
 const SINGLES: usize = 40;
@@ -35,6 +41,8 @@ struct Sent {
     bytes: usize,
     errors: usize,
     timeouts: usize,
+    /// Errors of payment in the sixth hour.
+    payments: usize,
     /// A word that occurs once.
     rare: Vec<String>,
     traces: Vec<String>,
@@ -69,6 +77,7 @@ pub fn measure(clew: &Clew, data: &Path, seed: u64, lines: usize, report: &mut R
     report.once("logs, resident after the load", "MB", process.resident(), None, "");
     singles(clew, report);
     reads(clew, &sent, (begin / 1000, now), &mut random, report);
+    follow(clew, report);
 }
 
 fn put(connection: &mut Connection, action: &str, body: &str) -> crate::http::Answer {
@@ -94,6 +103,8 @@ fn body(random: &mut Random, sent: &mut Sent, begin: i64, n: usize, all: usize) 
         .map(|at| {
             let time = begin + (n * BATCH + at) as i64 * SPREAD * 1000 / all as i64;
             let message = message(random, sent);
+            let hour = (time - begin) / 3_600_000;
+            sent.payments += usize::from(hour == HOUR && message.starts_with("ERROR [payment]"));
             sent.lines += 1;
             sent.bytes += message.len();
             json!({"timestamp": time, "message": message})
@@ -204,18 +215,78 @@ fn reads(clew: &Clew, sent: &Sent, (start, end): (i64, i64), random: &mut Random
         assert_eq!(found, expected, "{path}");
         took
     };
+    let many = sent.lines >= 10_000_000;
+    let of_a_million = |most: f64| (!many).then_some(Target::AtMost(most));
+    let of_ten_million = |most: f64| many.then_some(Target::AtMost(most));
     let times = (0..RUNS).map(|n| ask("", &sent.rare[n % sent.rare.len()], 1)).collect();
-    report.many("logs, rare word", "ms", times, Some(Target::AtMost(15.0)), "VL 12");
+    report.many("logs, rare word", "ms", times, Some(Target::AtMost(if many { 30.0 } else { 15.0 })), "VL 12");
     let times = (0..RUNS).map(|_| ask("", "timeout", 100)).collect();
     report.many("logs, common word, newest 100", "ms", times, Some(Target::AtMost(5.0)), "");
     let times = (0..RUNS).map(|n| ask("", &format!("trace_id:{}", sent.traces[n % sent.traces.len()]), 1)).collect();
     report.many("logs of a trace", "ms", times, Some(Target::AtMost(5.0)), "VL 9.6");
     let times = (0..RUNS).map(|_| ask("/histogram", "timeout", sent.timeouts)).collect();
-    report.many("logs, histogram of a word", "ms", times, Some(Target::AtMost(150.0)), "VL 159");
+    report.many("logs, histogram of a word", "ms", times, of_a_million(150.0), "VL 159");
     let times = (0..RUNS).map(|_| ask("", &format!("*{}zq*", WORDS[random.below(WORDS.len() as u64) as usize]), 0)).collect();
-    report.many("logs, a substring that is nowhere", "ms", times, Some(Target::AtMost(120.0)), "VL 99");
+    report.many("logs, a substring that is nowhere", "ms", times, of_a_million(120.0), "VL 99");
+    let times = (0..RUNS).map(|n| ask("", &format!("*{}ntor*", ["inve", "ve"][n % 2]), 100)).collect();
+    report.many("logs, a substring, newest 100", "ms", times, of_ten_million(200.0), "");
+    let times = (0..RUNS).map(|n| ask("", &format!("*{}*", &sent.rare[n % sent.rare.len()][1..]), 1)).collect();
+    report.many("logs, a substring that is once", "ms", times, None, "");
     let times = (0..RUNS).map(|_| ask("/histogram", "", sent.lines + SENDERS * SINGLES)).collect();
     report.many("logs, histogram of everything", "ms", times, None, "");
     let times = (0..RUNS).map(|_| ask("/histogram", "level:error", sent.errors)).collect();
     report.many("logs, histogram of a level", "ms", times, None, "");
+    let counted = (sent.lines + SENDERS * SINGLES) as u64;
+    let times = (0..RUNS).map(|_| table(&mut connection, "stats count(*) by level, bin(5m)", &range, counted)).collect();
+    report.many("logs, stats count(*) by level, bin(5m)", "ms", times, of_ten_million(100.0), "");
+    let begin = start + HOUR * 3600;
+    let path =
+        format!("/api/logs?q={}&start={begin}&end={}&limit={MOST}", crate::http::encode("upstream payment level:error"), begin + 3600);
+    let hour = |_| {
+        let begun = Instant::now();
+        let answer = connection.get(&path);
+        let took = begun.elapsed().as_secs_f64() * 1e3;
+        let found = answer.json(&path)["logs"].as_array().map_or(0, Vec::len);
+        assert_eq!(found, sent.payments.min(MOST), "{path}");
+        took
+    };
+    let times = (0..RUNS).map(hour).collect();
+    report.many("logs, two words and a level in one hour", "ms", times, of_a_million(15.0), "VL 6");
+}
+
+/// A pipeline whose counts make up so many lines.
+fn table(connection: &mut Connection, q: &str, range: &str, lines: u64) -> f64 {
+    let path = format!("/api/logs/table?q={}&{range}", crate::http::encode(q));
+    let begun = Instant::now();
+    let answer = connection.get(&path);
+    let took = begun.elapsed().as_secs_f64() * 1e3;
+    let json = answer.json(&path);
+    let rows = json["rows"].as_array().expect("rows");
+    let counted: f64 = rows.iter().filter_map(|row| row.as_array()?.last()?.as_f64()).sum();
+    assert_eq!(counted as u64, lines, "{path}");
+    took
+}
+
+/// From the answer to the sender of a line until whoever follows the tail has it.
+fn follow(clew: &Clew, report: &mut Report) {
+    let mut tail = Connection::open(&clew.ready.http);
+    let mut events = tail.stream("/api/logs/tail?q=followed");
+    let mut sender = Connection::open(&clew.ready.http);
+    assert!(events.any(|line| line.starts_with("id: ")), "the stream is open");
+    let times: Vec<f64> = (0..FOLLOWED)
+        .map(|n| {
+            // What two lines share of an event's pace is not to be a multiple of it.
+            std::thread::sleep(Duration::from_millis(150 + 7 * n as u64));
+            let at = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970").as_millis() as i64;
+            let event = [json!({"timestamp": at, "message": format!("followed line-{n}-")})];
+            let body = json!({"logGroupName": "shop", "logStreamName": "single-0", "logEvents": event}).to_string();
+            assert_eq!(put(&mut sender, "PutLogEvents", &body).status, 200);
+            let begun = Instant::now();
+            assert!(events.any(|line| line.contains(&format!("line-{n}-"))), "line {n} arrives");
+            begun.elapsed().as_secs_f64() * 1e3
+        })
+        .collect();
+    let longest = times.iter().copied().fold(0.0, f64::max);
+    report.many("logs, from a sender's answer to the tail", "ms", times, Some(Target::AtMost(1000.0)), "");
+    report.once("logs, from a sender's answer to the tail, longest", "ms", longest, Some(Target::AtMost(1000.0)), "");
 }

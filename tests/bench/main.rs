@@ -1,7 +1,7 @@
 //! `make bench`: the figures of the issue, measured on the real program over loopback. Prints a table and writes
 //! `target/bench.json`. The workload is reproducible from its seed; CPU seconds are the figure to trust.
 //!
-//! `make bench ARGS="--spans 10000000"`; `--only ingest,reads` leaves the rest out; `--batch`, `--seed` as below.
+//! `make bench ARGS="--spans 10000000 --lines 10000000"`; `--only ingest,reads` leaves the rest out; `--batch`, `--seed` as below.
 
 #[path = "../browser.rs"]
 #[allow(dead_code, reason = "the bench needs less of it than the tests do")]
@@ -35,6 +35,9 @@ struct Options {
     /// Spans of the workload
     #[arg(long, default_value_t = 1_000_000)]
     spans: usize,
+    /// Log lines of the workload
+    #[arg(long, default_value_t = 1_000_000)]
+    lines: usize,
     /// Spans of one request (an SDK sends 512, a collector up to 8192)
     #[arg(long, default_value_t = 512)]
     batch: usize,
@@ -75,7 +78,7 @@ fn main() {
     if wants("logs") {
         let data = temporary.path().join("logs");
         let clew = Clew::start_in(&data, &[]);
-        logs::measure(&clew, &data, options.seed, options.spans, &mut report);
+        logs::measure(&clew, &data, options.seed, options.lines, &mut report);
         assert!(clew.stop().success(), "clew ends with 0");
     }
 

@@ -2,6 +2,7 @@
 //! the lines that a store finds. Pure code: lines in, a table out.
 
 mod aggregate;
+mod alike;
 pub mod expression;
 pub mod fields;
 mod functions;
@@ -14,7 +15,7 @@ mod rows;
 mod stats;
 pub mod value;
 
-pub use fields::Reads;
+pub use alike::Alike;
 pub use pipeline::Pipeline;
 pub use rows::Patterns;
 pub use stats::GROUPS;

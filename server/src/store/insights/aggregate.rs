@@ -107,10 +107,11 @@ impl Total {
         }
     }
 
-    /// Adds a row whose value is not null; `at` is its place in time.
-    pub fn add(&mut self, kind: Kind, value: &Value, at: (i64, u64), budget: &mut Budget) {
+    /// Adds a row whose value is not null; `at` is its place in time. Only of counts it may be so many `rows` at once.
+    pub fn add(&mut self, kind: Kind, value: &Value, at: (i64, u64), rows: u64, budget: &mut Budget) {
+        debug_assert!(rows == 1 || kind == Kind::Count);
         match self {
-            Total::Count(count) => *count += 1,
+            Total::Count(count) => *count += rows,
             Total::Distinct(seen) => {
                 let hash = value.display().map_or(0, |text| xxh3_64(text.as_bytes()));
                 if seen.contains(&hash) {
@@ -247,7 +248,7 @@ mod tests {
     fn of(kind: Kind, values: &[Value]) -> Value<'static> {
         let mut total = Total::new(kind);
         let mut budget = Budget::default();
-        values.iter().enumerate().for_each(|(n, value)| total.add(kind, value, (n as i64, 0), &mut budget));
+        values.iter().enumerate().for_each(|(n, value)| total.add(kind, value, (n as i64, 0), 1, &mut budget));
         total.finish(kind)
     }
 

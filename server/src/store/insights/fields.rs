@@ -9,7 +9,7 @@
 use super::json::{self, Paths};
 use super::lambda::{self, LambdaField};
 use super::value::Value;
-use crate::store::logs::test::{LineRef, OriginField};
+use crate::store::logs::test::{LineRef, OriginField, Reads};
 use model::log::{Severity, TraceLink};
 use std::cell::OnceCell;
 use std::ops::Range;
@@ -49,15 +49,6 @@ pub struct Path {
 pub struct Fields {
     paths: Paths,
     known: Vec<(String, Field)>,
-}
-
-/// Parts of lines that fields are read from. What every line has in numbers (times, severity, origin) is not counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Reads {
-    pub message: bool,
-    pub attributes: bool,
-    pub trace: bool,
-    pub pattern: bool,
 }
 
 impl Fields {

@@ -3,15 +3,16 @@
 //! Up to the first command that must see all rows (`sort`, `stats`, `tail`, `pattern`) rows are the lines themselves, one at a time and
 //! nothing copied; such a command keeps what it needs, and its rows go through the next stage when the lines are at their end.
 
+use super::alike::Alike;
 use super::expression::{Compiled, Compiler, Scope};
-use super::fields::{Fields, Reads, Row};
+use super::fields::{Fields, Row};
 use super::parse::Extract;
 use super::plan;
 use super::rows::{Grouped, Made, Patterns, Sort, Tail};
 use super::stats::Stats;
 use super::value::Value;
 use crate::store::logs::pattern::Miner;
-use crate::store::logs::test::LineRef;
+use crate::store::logs::test::{LineRef, Reads};
 use model::port::{LogCursor, Problem, Table};
 use model::query::LogQuery;
 use model::time::{Nanos, Range};
@@ -82,11 +83,24 @@ impl Pipeline {
 
     /// One more line of those that match, newest first.
     pub fn push(&mut self, line: &LineRef) {
-        debug_assert!(self.range.contains(line.time));
+        self.push_alike(line, 1);
+    }
+
+    /// What lines share that count as one another, if that is all the pipeline does with lines.
+    pub fn alike(&self) -> Option<Alike> {
+        match self.stages.first() {
+            Some(Stage { steps, end: End::Stats(stats), .. }) if steps.is_empty() => stats.alike(),
+            _ => None,
+        }
+    }
+
+    /// So many lines which are alike, of which this is one.
+    pub fn push_alike(&mut self, line: &LineRef, lines: u64) {
+        debug_assert!(self.range.contains(line.time) && (lines == 1 || self.alike().is_some()));
         let at = LogCursor { time: line.time, seq: line.seq, as_of: 0 };
         let row = Row::new(line, &self.fields);
         if let Some(stage) = self.stages.first_mut() {
-            stage.add(Some(&row), Vec::new(), Some(at));
+            stage.add(Some(&row), Vec::new(), Some(at), lines);
         }
     }
 
@@ -118,7 +132,7 @@ impl Pipeline {
             exact &= complete;
             next = stages.next();
             match &mut next {
-                Some(stage) => made.into_iter().for_each(|row| stage.add(None, row.values, row.at)),
+                Some(stage) => made.into_iter().for_each(|row| stage.add(None, row.values, row.at, 1)),
                 None => rows = made,
             }
         }
@@ -139,7 +153,8 @@ impl Patterns for Miner {
 }
 
 impl Stage {
-    fn add<'a>(&'a mut self, row: Option<&Row<'a>>, mut slots: Vec<Value<'a>>, at: Option<LogCursor>) {
+    /// A row, or so many that are alike.
+    fn add<'a>(&'a mut self, row: Option<&Row<'a>>, mut slots: Vec<Value<'a>>, at: Option<LogCursor>, rows: u64) {
         if self.full {
             return;
         }
@@ -181,10 +196,10 @@ impl Stage {
         }
         let scope = Scope { row, slots: &slots };
         match &mut self.end {
-            End::Rows(columns, rows) => rows.push(Made::of(columns, &scope, at)),
+            End::Rows(columns, made) => made.push(Made::of(columns, &scope, at)),
             End::Sort(sort) => sort.add(&scope, at),
             End::Tail(tail) => tail.add(&scope, at),
-            End::Stats(stats) => stats.add(&scope, at.map(|at| (at.time, at.seq))),
+            End::Stats(stats) => stats.add(&scope, at.map(|at| (at.time, at.seq)), rows),
             End::Pattern(grouped) => grouped.add(&scope),
         }
     }

@@ -1,6 +1,7 @@
 //! The command `stats`: rows by group.
 
 use super::aggregate::{Budget, Kind, Total};
+use super::alike::Alike;
 use super::expression::{Compiled, Compiler, Scope, bad};
 use super::rows::Made;
 use super::value::Value;
@@ -67,8 +68,16 @@ impl Stats {
         })
     }
 
-    /// Adds a row; `at` is its place in time if it is a line.
-    pub fn add<'a>(&'a mut self, scope: &Scope<'a, '_>, at: Option<(i64, u64)>) {
+    /// What rows share that count as one another, if all that is asked for is how many there are.
+    pub fn alike(&self) -> Option<Alike> {
+        let mut alike = Alike::default();
+        let counts = self.aggregates.iter().all(|(kind, _)| *kind == Kind::Count);
+        let mut values = self.by.iter().chain(self.aggregates.iter().filter_map(|(_, argument)| argument.as_ref()));
+        (counts && values.all(|value| alike.takes(value))).then_some(alike)
+    }
+
+    /// Adds a row, or so many that are alike; `at` is its place in time if it is a line.
+    pub fn add<'a>(&'a mut self, scope: &Scope<'a, '_>, at: Option<(i64, u64)>, rows: u64) {
         self.rows += 1;
         let at = at.unwrap_or((0, self.rows));
         let Stats { by, aggregates, places, groups, totals, budget, key, .. } = self;
@@ -90,11 +99,11 @@ impl Stats {
         let totals = &mut totals[place * aggregates.len()..];
         for ((kind, argument), total) in aggregates.iter().zip(totals) {
             match argument {
-                None => total.add(*kind, &Value::Null, at, budget),
+                None => total.add(*kind, &Value::Null, at, rows, budget),
                 Some(argument) => {
                     let value = argument.eval(scope);
                     if !value.is_null() {
-                        total.add(*kind, &value, at, budget);
+                        total.add(*kind, &value, at, rows, budget);
                     }
                 }
             }

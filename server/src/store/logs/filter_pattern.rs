@@ -1,6 +1,6 @@
 //! Whether a line fits a filter pattern of CloudWatch Logs.
 
-use super::test::{LineRef, LineTest, Need};
+use super::test::{LineRef, LineTest, Need, Reads};
 use crate::store::block::wildcard;
 use memchr::memmem::Finder;
 use model::query::ast::{fold, tokens};
@@ -52,6 +52,10 @@ impl LineTest for PatternTest {
 
     fn need(&self) -> &Need {
         &self.need
+    }
+
+    fn reads(&self) -> Reads {
+        Reads { message: true, ..Reads::NONE }
     }
 }
 

@@ -8,7 +8,8 @@
 mod need;
 mod pieces;
 
-use super::test::{LineRef, LineTest, Need};
+use super::block::Meta;
+use super::test::{LineRef, LineTest, Need, Reads};
 use crate::store::block::matcher::Matcher;
 use crate::store::block::word::WordMatcher;
 use crate::store::insights::expression::{Compiled, Compiler, Scope, written};
@@ -43,11 +44,12 @@ pub fn compile(query: &LogQuery, now: Nanos) -> Result<Box<dyn LineTest>, Proble
         needs.push(need::expression(filter, &mut compiler.fields));
         need::literals_of_expression(filter, &mut compiler.fields, &mut literals);
     }
-    let literal = literals.into_iter().max_by_key(|literal| literal.text.len());
+    let node = all(nodes);
     Ok(Box::new(Matching {
-        node: all(nodes),
         need: need::all(needs),
-        literal: literal.and_then(|literal| literal.regex()),
+        reads: node.reads().and(compiler.fields.reads()),
+        literals: pieces::compiled(literals),
+        node,
         fields: compiler.fields,
     }))
 }
@@ -55,7 +57,9 @@ pub fn compile(query: &LogQuery, now: Nanos) -> Result<Box<dyn LineTest>, Proble
 struct Matching {
     node: Node,
     need: Need,
-    literal: Option<Regex>,
+    reads: Reads,
+    /// The longest first.
+    literals: Vec<pieces::Literal>,
     fields: Fields,
 }
 
@@ -68,8 +72,12 @@ impl LineTest for Matching {
         &self.need
     }
 
-    fn must_contain(&self) -> Option<&Regex> {
-        self.literal.as_ref()
+    fn reads(&self) -> Reads {
+        self.reads
+    }
+
+    fn must_contain(&self, block: &Meta) -> Option<&Regex> {
+        self.literals.iter().find(|literal| literal.is_in_messages_of(block)).map(|literal| &literal.regex)
     }
 }
 
@@ -177,6 +185,19 @@ impl Node {
             Node::Expression(_) => 5,
             Node::All(nodes) | Node::Any(nodes) => nodes.iter().map(Node::cost).max().unwrap_or(0),
             Node::Not(inner) => inner.cost(),
+        }
+    }
+
+    /// What is looked at besides the fields that the compiler knows of.
+    fn reads(&self) -> Reads {
+        match self {
+            Node::All(nodes) | Node::Any(nodes) => nodes.iter().fold(Reads::NONE, |reads, node| reads.and(node.reads())),
+            Node::Not(inner) => inner.reads(),
+            Node::Word { trace, span, .. } => {
+                Reads { message: true, attributes: true, trace: trace.is_some() || span.is_some(), pattern: false }
+            }
+            Node::Trace(_) | Node::Span(_) => Reads { trace: true, ..Reads::NONE },
+            Node::Groups(_) | Node::Level(_) | Node::Field(..) | Node::Expression(_) => Reads::NONE,
         }
     }
 

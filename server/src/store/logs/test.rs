@@ -1,6 +1,7 @@
 //! The seam between the query language and the log store: a test on one line, and what a block must have for any of its lines to
 //! pass.
 
+use super::block::Meta;
 use model::log::{Line, Origin, Severity, TraceLink};
 use model::time::Nanos;
 
@@ -20,6 +21,30 @@ pub struct LineRef<'a> {
     pub trace: &'a dyn Fn() -> Option<TraceLink>,
 }
 
+/// Parts of lines that are stored apart and need not be read by all. What every line has in numbers (times, severity, origin) is not
+/// counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Reads {
+    pub message: bool,
+    pub attributes: bool,
+    pub trace: bool,
+    pub pattern: bool,
+}
+
+impl Reads {
+    pub const NONE: Reads = Reads { message: false, attributes: false, trace: false, pattern: false };
+    pub const ALL: Reads = Reads { message: true, attributes: true, trace: true, pattern: true };
+
+    pub fn and(self, other: Reads) -> Reads {
+        Reads {
+            message: self.message || other.message,
+            attributes: self.attributes || other.attributes,
+            trace: self.trace || other.trace,
+            pattern: self.pattern || other.pattern,
+        }
+    }
+}
+
 /// A test on one line.
 pub trait LineTest: Send + Sync {
     fn test(&self, line: &LineRef) -> bool;
@@ -27,9 +52,13 @@ pub trait LineTest: Send + Sync {
     /// What must hold of a block for one of its lines to pass.
     fn need(&self) -> &Need;
 
-    /// What the message of every line that passes contains, to find candidates among many messages at once. A match never depends on
-    /// what is around it; one that touches two messages means nothing, the search goes on at the beginning of the second.
-    fn must_contain(&self) -> Option<&regex::bytes::Regex> {
+    /// What of a line the test looks at: the rest may be empty.
+    fn reads(&self) -> Reads;
+
+    /// What the message of every line of the block that passes contains, to find candidates among many messages at once. A match never
+    /// depends on what is around it; one that touches two messages means nothing, the search goes on at the beginning of the second.
+    fn must_contain(&self, block: &Meta) -> Option<&regex::bytes::Regex> {
+        _ = block;
         None
     }
 }

@@ -2,6 +2,7 @@
 //! files (`day`), `scan` finds lines in a `picture` of all of it, `read` answers questions.
 
 mod asked;
+mod counted;
 pub mod day;
 mod facet;
 pub mod intake;

@@ -1,6 +1,7 @@
 //! The store as its callers see it, with a clock of its own.
 
 mod abrupt;
+mod counts;
 mod documents;
 mod joins;
 mod lines;

@@ -4,7 +4,7 @@ use super::number;
 use crate::ingest::lines::trace_of;
 use crate::store::block::bytes::{Reader, unframe};
 use crate::store::block::{Columns, Corrupt};
-use crate::store::logs::test::LineRef;
+use crate::store::logs::test::{LineRef, Reads};
 use model::id::{SpanId, TraceId};
 use model::log::{How, Line, Origin, Severity, TraceLink};
 use model::time::{Nanos, Range};
@@ -22,6 +22,10 @@ pub struct Opened<'a> {
     ends: Vec<u32>,
     messages: OnceCell<String>,
     details: OnceCell<Details>,
+    /// Texts, and where each ends; none if no line has any.
+    attributes: OnceCell<Option<(String, Vec<u32>)>>,
+    /// None in a block whose lines have no pattern yet.
+    patterns: OnceCell<Vec<u32>>,
 }
 
 struct Details {
@@ -31,10 +35,8 @@ struct Details {
     origin_of: Vec<u32>,
     /// As they are, then as they were sent.
     severities: Vec<u8>,
-    attributes: Option<(String, Vec<u32>)>,
     how: Vec<u8>,
     apart: Vec<Apart>,
-    patterns: Vec<u32>,
 }
 
 /// Of a line whose ids stand apart: the line, the ids.
@@ -50,7 +52,15 @@ impl<'a> Opened<'a> {
         let mut from = Reader::new(&index);
         let times = deltas(&mut from, lines)?;
         let ends = ends(&mut from, lines)?;
-        Ok(Opened { columns, times, ends, messages: OnceCell::new(), details: OnceCell::new() })
+        Ok(Opened {
+            columns,
+            times,
+            ends,
+            messages: OnceCell::new(),
+            details: OnceCell::new(),
+            attributes: OnceCell::new(),
+            patterns: OnceCell::new(),
+        })
     }
 
     pub fn lines(&self) -> usize {
@@ -104,19 +114,25 @@ impl<'a> Opened<'a> {
             return Err(Corrupt("origin"));
         }
         let (how, apart) = traces(parts.slice()?, lines)?;
-        let attributes = match self.columns.get(number::ATTRIBUTES) {
-            Some(framed) => {
-                let body = unframe(framed)?;
-                let mut from = Reader::new(&body);
-                let ends = ends(&mut from, lines)?;
-                let text = from.take(ends.last().copied().unwrap_or(0) as usize)?;
-                Some((texts(text.to_vec(), &ends)?, ends))
-            }
-            None => None,
-        };
-        let patterns = if self.columns.get(number::PATTERN).is_some() { self.patterns()? } else { Vec::new() };
-        let details = Details { seqs, received, origins, origin_of, severities, attributes, how, apart, patterns };
+        let details = Details { seqs, received, origins, origin_of, severities, how, apart };
         Ok(self.details.get_or_init(|| details))
+    }
+
+    fn attributes(&self, row: usize) -> Result<&str, Corrupt> {
+        if self.attributes.get().is_none() {
+            let attributes = match self.columns.get(number::ATTRIBUTES) {
+                Some(framed) => {
+                    let body = unframe(framed)?;
+                    let mut from = Reader::new(&body);
+                    let ends = ends(&mut from, self.lines())?;
+                    let text = from.take(ends.last().copied().unwrap_or(0) as usize)?;
+                    Some((texts(text.to_vec(), &ends)?, ends))
+                }
+                None => None,
+            };
+            self.attributes.get_or_init(|| attributes);
+        }
+        Ok(self.attributes.get().and_then(Option::as_ref).map_or("", |(text, ends)| part(text, ends, row)))
     }
 
     /// The `seq` of each line.
@@ -144,21 +160,37 @@ impl<'a> Opened<'a> {
         Ok(&details.origins[details.origin_of[row] as usize])
     }
 
+    /// Which of the block's origins it is.
+    ///
+    /// # Errors
+    /// If the block is not what was written.
+    pub fn origin_place(&self, row: usize) -> Result<u32, Corrupt> {
+        Ok(self.details()?.origin_of[row])
+    }
+
     /// The pattern of each line.
     ///
     /// # Errors
     /// If they are not what was written.
-    pub fn patterns(&self) -> Result<Vec<u32>, Corrupt> {
-        varints(&mut Reader::new(&body(self.columns, number::PATTERN)?), self.lines())
+    pub fn patterns(&self) -> Result<&[u32], Corrupt> {
+        if let Some(patterns) = self.patterns.get() {
+            return Ok(patterns);
+        }
+        let patterns = varints(&mut Reader::new(&body(self.columns, number::PATTERN)?), self.lines())?;
+        Ok(self.patterns.get_or_init(|| patterns))
     }
 
-    /// Calls `see` with a line, of which nothing is copied.
+    /// Calls `see` with a line, of which nothing is copied and nothing is there but what `reads` says.
     ///
     /// # Errors
     /// If the block is not what was written.
-    pub fn see<T>(&self, row: usize, see: impl FnOnce(&LineRef) -> T) -> Result<T, Corrupt> {
-        let (messages, details) = (self.messages()?, self.details()?);
-        let message = part(messages, &self.ends, row);
+    pub fn see<T>(&self, row: usize, reads: Reads, see: impl FnOnce(&LineRef) -> T) -> Result<T, Corrupt> {
+        let details = self.details()?;
+        // A trace is mostly what the message says.
+        let message = if reads.message || reads.trace { part(self.messages()?, &self.ends, row) } else { "" };
+        // Those of the intake have no patterns yet.
+        let has_pattern = reads.pattern && self.columns.get(number::PATTERN).is_some();
+        let pattern = if has_pattern { self.patterns()?[row] } else { 0 };
         let trace = || details.trace(row, message);
         Ok(see(&LineRef {
             seq: details.seqs[row].cast_unsigned(),
@@ -168,8 +200,8 @@ impl<'a> Opened<'a> {
             severity: Severity(details.severities[row]),
             severity_sent: Severity(details.severities[self.lines() + row]),
             message,
-            attributes: details.attributes.as_ref().map_or("", |(text, ends)| part(text, ends, row)),
-            pattern: details.patterns.get(row).copied().unwrap_or(0),
+            attributes: if reads.attributes { self.attributes(row)? } else { "" },
+            pattern,
             trace: &trace,
         }))
     }
@@ -180,7 +212,7 @@ impl<'a> Opened<'a> {
     /// If the block is not what was written.
     pub fn line(&self, row: usize) -> Result<Line, Corrupt> {
         let origin = self.origin(row)?.clone();
-        self.see(row, |line| Line {
+        self.see(row, Reads::ALL, |line| Line {
             seq: line.seq,
             time: line.time,
             received_at: line.received_at,

@@ -265,6 +265,7 @@ fn of_span(id: SpanId) -> Need {
 pub fn literals_of_expr(filter: &Expr, fields: &mut Fields, to: &mut Vec<Required>) {
     match filter {
         Expr::And(parts) => parts.iter().for_each(|part| literals_of_expr(part, fields, to)),
+        Expr::Word(word) if ids(word) == (None, None) => to.extend(pieces::literal_of_word(word)),
         Expr::Field(found) if matches!(&found.key, Key::Attribute { name, .. } if fields.field(name) == Field::Message) => {
             to.extend(match &found.test {
                 Test::Equals(literal) if literal.number.is_none() => pieces::literal(&of_whole(&literal.text)),

@@ -1,8 +1,10 @@
 //! What a text must have to contain a literal or to match a regex: whole tokens, and a literal.
 
 use super::need::{all, any};
+use crate::store::block::word::WordMatcher;
+use crate::store::logs::block::Meta;
 use crate::store::logs::test::Need;
-use model::query::ast::fold;
+use model::query::ast::{Word, fold, tokens as tokens_of};
 use model::query::insights;
 use regex::bytes;
 use regex_syntax::ParserBuilder;
@@ -39,12 +41,48 @@ pub enum As {
 pub struct Required {
     pub text: String,
     pub any_case: bool,
+    /// The word that it is of: messages have it only where the word is nowhere else.
+    pub word: Option<WordMatcher>,
 }
 
-impl Required {
-    pub fn regex(&self) -> Option<bytes::Regex> {
-        bytes::RegexBuilder::new(&regex::escape(&self.text)).case_insensitive(self.any_case).build().ok()
+/// A [`Required`] that is ready to be looked for.
+pub struct Literal {
+    pub regex: bytes::Regex,
+    word: Option<WordMatcher>,
+}
+
+impl Literal {
+    /// Whether the messages of lines that pass must have it, not their attributes or origins.
+    pub fn is_in_messages_of(&self, block: &Meta) -> bool {
+        self.word.as_ref().is_none_or(|word| {
+            let named = || block.origins.iter().flat_map(|origin| [&origin.service, &origin.logger, &origin.stream]);
+            !block.has_attributes && !named().any(|text| word.found_in(text))
+        })
     }
+}
+
+/// The longest first: most lines do not have it.
+pub fn compiled(mut required: Vec<Required>) -> Vec<Literal> {
+    required.sort_by_key(|required| std::cmp::Reverse(required.text.len()));
+    let literal = |Required { text, any_case, word }| {
+        let regex = bytes::RegexBuilder::new(&regex::escape(&text)).case_insensitive(any_case).build().ok()?;
+        Some(Literal { regex, word })
+    };
+    required.into_iter().filter_map(literal).collect()
+}
+
+/// The longest part of a word that stands in every text with the word, case aside.
+pub fn literal_of_word(word: &Word) -> Option<Required> {
+    let folded: Vec<String> = tokens_of(&word.text).map(fold).collect();
+    let last = folded.len().checked_sub(1)?;
+    let parts = folded.iter().enumerate().map(|(n, token)| match token.strip_suffix('i') {
+        // A text may go on with the dot that is the rest of İ, which no regex takes for an i.
+        Some(without) if word.open_end && n == last => without,
+        _ => token,
+    });
+    // Of other letters a fold is not always what a regex takes for the same letter.
+    let longest = parts.filter(|part| part.is_ascii() && !part.is_empty()).max_by_key(|part| part.len())?;
+    Some(Required { text: longest.to_owned(), any_case: true, word: Some(WordMatcher::new(word)) })
 }
 
 pub fn of_text(text: &str) -> impl Iterator<Item = Piece> {
@@ -161,7 +199,7 @@ pub fn tokens(pieces: &[Piece], stands: As) -> Need {
 pub fn literal(pieces: &[Piece]) -> Option<Required> {
     let runs = pieces.split(|piece| !matches!(piece, Piece::Char { .. })).map(|run| {
         let text = run.iter().filter_map(|piece| if let Piece::Char { c, .. } = piece { Some(*c) } else { None }).collect();
-        Required { text, any_case: run.iter().any(|piece| matches!(piece, Piece::Char { any_case: true, .. })) }
+        Required { word: None, text, any_case: run.iter().any(|piece| matches!(piece, Piece::Char { any_case: true, .. })) }
     });
     runs.filter(|run| !run.text.is_empty()).max_by_key(|run| run.text.len())
 }

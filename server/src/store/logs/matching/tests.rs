@@ -1,5 +1,6 @@
 use super::*;
 use crate::store::insights::json::any_value;
+use crate::store::logs::block::encode;
 use crate::store::logs::test::line_ref;
 use model::log::{How, Line, Origin, TraceLink};
 use model::query::ast::{fold, tokens};
@@ -85,8 +86,32 @@ fn blocks_without_these_are_left_out() {
 
 #[test]
 fn literals_for_a_search_over_all_messages() {
+    let plain = line_of("", "", "web");
+    let blocks = [
+        ("in messages alone", encode(&[&plain], &[0]).meta),
+        ("in an origin", encode(&[&plain, &line_of("", "", "Timeout-x")], &[0, 0]).meta),
+        ("with attributes", encode(&[&plain, &line_of("", "{\"a\":1}", "web")], &[0, 0]).meta),
+    ];
+    for (query, literals) in [
+        ("Timeout", [Some("timeout"), None, None]),
+        ("\"gateway TIMEOUT of\"", [Some("timeout"), Some("timeout"), None]),
+        ("gate timeouts", [Some("timeouts"), Some("timeouts"), None]),
+        ("*meo*", [Some("meo"), None, None]),
+        ("*taxi*", [Some("tax"), Some("tax"), None]),
+        ("größe", [None; 3]),
+        ("größe ab", [Some("ab"), Some("ab"), None]),
+        ("timeout OR gate", [None; 3]),
+        ("-timeout", [None; 3]),
+        ("5759e988bd862e3fe1be46a994272793", [None; 3]),
+        ("timeouts @message:*\"5 ms\"*", [Some("timeouts"), Some("timeouts"), Some("5 ms")]),
+    ] {
+        let test = compiled(query);
+        for ((block, meta), literal) in blocks.iter().zip(literals) {
+            assert_eq!(test.must_contain(meta).map(Regex::as_str), literal, "{query} {block}");
+        }
+    }
+    let meta = &blocks[0].1;
     for (query, literal) in [
-        ("timeout", None),
         ("filter @message like \"a.b\"", Some("a\\.b")),
         ("filter @message like /GET \\/(a|b)\\/users/", Some("/users")),
         ("filter @message like /(?i)timeout/ and status = 1", Some("timeout")),
@@ -96,7 +121,21 @@ fn literals_for_a_search_over_all_messages() {
         ("-@message:*x*", None),
     ] {
         let test = compiled(query);
-        assert_eq!(test.must_contain().map(Regex::as_str), literal, "{query}");
+        assert_eq!(test.must_contain(meta).map(Regex::as_str), literal, "{query}");
+    }
+}
+
+fn line_of(message: &str, attributes: &str, stream: &str) -> Line {
+    Line {
+        seq: 1,
+        time: 5_000_000_000,
+        received_at: 6_000_000_000,
+        origin: std::sync::Arc::new(Origin { group: "a".into(), stream: stream.into(), ..Origin::default() }),
+        severity: Severity::NONE,
+        severity_sent: Severity::NONE,
+        message: message.into(),
+        attributes: attributes.into(),
+        trace: None,
     }
 }
 
@@ -257,8 +296,22 @@ proptest! {
         let link = || line.trace;
         if test.test(&line_ref(&line, &link)) {
             prop_assert!(has(&line, test.need()), "{}: {}", text, shown(test.need()));
-            prop_assert!(test.must_contain().is_none_or(|regex| regex.is_match(line.message.as_bytes())), "{}", text);
+            let meta = encode(&[&line], &[0]).meta;
+            prop_assert!(test.must_contain(&meta).is_none_or(|regex| regex.is_match(line.message.as_bytes())), "{}", text);
         }
+    }
+
+    #[test]
+    fn a_message_with_a_word_has_its_literal(text in "[aAiIıİkKſsé _.-]{0,8}", word in "[aiksſİé -]{1,4}", open_start: bool, open_end: bool) {
+        prop_assume!(tokens(&word).next().is_some());
+        let word = Word { text: word, open_start, open_end, quoted: true };
+        let query = LogQuery { filter: Some(Expr::Word(word.clone())), ..LogQuery::default() };
+        let (test, line) = (compile(&query, 0).unwrap(), line_of(&text, "", "web"));
+        let block = encode(&[&line], &[0]).meta;
+        if word.found_in(&text) {
+            prop_assert!(test.must_contain(&block).is_none_or(|regex| regex.is_match(text.as_bytes())), "{:?}", word);
+        }
+        prop_assert!(word.found_in("web") || !word.text.is_ascii() || word.text.trim_matches(['i', ' ', '-']).is_empty() || test.must_contain(&block).is_some());
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! What is asked of lines: a query's own filter, and CloudWatch's filter pattern.
 
+use crate::store::logs::block::Meta;
 use crate::store::logs::filter_pattern::PatternTest;
 use crate::store::logs::matching;
-use crate::store::logs::test::{LineRef, LineTest, Need};
+use crate::store::logs::test::{LineRef, LineTest, Need, Reads};
 use model::port::Problem;
 use model::query::LogQuery;
 use model::time::Nanos;
@@ -43,7 +44,12 @@ impl LineTest for Both {
         &self.need
     }
 
-    fn must_contain(&self) -> Option<&regex::bytes::Regex> {
-        self.tests.iter().find_map(|test| test.must_contain())
+    fn reads(&self) -> Reads {
+        let [first, second] = &self.tests;
+        first.reads().and(second.reads())
+    }
+
+    fn must_contain(&self, block: &Meta) -> Option<&regex::bytes::Regex> {
+        self.tests.iter().find_map(|test| test.must_contain(block))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::picture::Block;
 use crate::store::insights::fields::{Field, Fields, Row};
-use crate::store::logs::test::{LineRef, OriginField};
+use crate::store::logs::test::{LineRef, OriginField, Reads};
 use model::log::Level;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -28,6 +28,14 @@ impl FacetField {
     /// Whether blocks know how often each value occurs.
     pub fn is_counted(&self) -> bool {
         !matches!(self, FacetField::Other(..))
+    }
+
+    /// What of a line it is in.
+    pub fn reads(&self) -> Reads {
+        match self {
+            FacetField::Other(fields, _) => fields.reads(),
+            FacetField::Origin(_) | FacetField::Level => Reads::NONE,
+        }
     }
 
     pub fn of_block(&self, block: &Block, mut each: impl FnMut(&str, u64)) {

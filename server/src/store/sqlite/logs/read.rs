@@ -7,7 +7,7 @@ use super::picture::Block;
 use super::scan::{Found, Scan, add_level};
 use super::steps::{PatternFound, Steps};
 use crate::store::logs::block::fields_of;
-use crate::store::logs::test::{LineRef, line_ref};
+use crate::store::logs::test::{LineRef, Reads, line_ref};
 use crate::store::sqlite::Sqlite;
 use async_trait::async_trait;
 use model::log::{Group, Line, Stream};
@@ -68,7 +68,7 @@ impl Sqlite {
             lines.into_iter().for_each(|(line, pattern)| lock().add(line, pattern));
             ControlFlow::Continue(())
         };
-        let complete = scan.run(ask, blocks, true, look, see, |block| lock().is_complete_before(block)).await?;
+        let complete = scan.run(ask, blocks, Reads::ALL, look, see, |block| lock().is_complete_before(block)).await?;
         let best = best.into_inner().unwrap_or_else(PoisonError::into_inner);
         let is_full = best.is_full();
         let mut lines = best.into_lines();
@@ -120,7 +120,7 @@ impl LogReader for Sqlite {
             }
             ControlFlow::Continue(())
         };
-        let exact = scan.run(ask, read, false, look, see, |_| false).await?;
+        let exact = scan.run(ask, read, Reads::NONE, look, see, |_| false).await?;
         let mut levels = [0; 7];
         for step in &counts {
             levels.iter_mut().zip(step).for_each(|(to, lines)| *to += lines);
@@ -139,6 +139,7 @@ impl LogReader for Sqlite {
         if keys.iter().any(|key| key == "pattern") {
             self.core.logs.give_patterns(&scan.picture).await;
         }
+        let reads = fields.iter().fold(Reads::NONE, |reads, field| reads.and(field.reads()));
         let mut counts: Vec<FxHashMap<Arc<str>, u64>> = vec![FxHashMap::default(); keys.len()];
         for (line, pattern) in scan.tail(ask) {
             let trace = || line.trace;
@@ -161,7 +162,7 @@ impl LogReader for Sqlite {
         let look = move |found: &Found| {
             let mut counts: Vec<FxHashMap<Arc<str>, u64>> = vec![FxHashMap::default(); fields.len()];
             for row in found.rows {
-                found.opened.see(*row as usize, |line| {
+                found.opened.see(*row as usize, reads, |line| {
                     for (field, counts) in fields.iter().zip(&mut counts) {
                         field.of_line(line, |value| add(counts, value, 1));
                     }
@@ -175,7 +176,7 @@ impl LogReader for Sqlite {
             }
             ControlFlow::Continue(())
         };
-        let exact = scan.run(ask, read, true, look, see, |_| false).await?;
+        let exact = scan.run(ask, read, reads, look, see, |_| false).await?;
         let facet = |(key, counts): (&String, FxHashMap<Arc<str>, u64>)| {
             let distinct = counts.len() as u64;
             let mut values: Vec<ValueCount> =
@@ -232,7 +233,7 @@ impl LogReader for Sqlite {
             }
             ControlFlow::Continue(())
         };
-        scan.run(ask, read, true, look, see, |_| false).await?;
+        scan.run(ask, read, Reads { pattern: true, ..Reads::NONE }, look, see, |_| false).await?;
         let templates = self.core.logs.templates.read().unwrap_or_else(PoisonError::into_inner);
         let mut patterns: Vec<Pattern> = found.into_iter().map(|(id, found)| found.named(id, templates.get(&id))).collect();
         patterns.sort_by(|a, b| b.lines.cmp(&a.lines).then(a.id.cmp(&b.id)));
@@ -276,7 +277,7 @@ impl LogReader for Sqlite {
             line = found;
             ControlFlow::Break(())
         };
-        scan.run(ask, blocks, true, look, see, |_| false).await?;
+        scan.run(ask, blocks, Reads::ALL, look, see, |_| false).await?;
         line.ok_or(Problem::NotFound("log line"))
     }
 
@@ -302,7 +303,7 @@ impl LogReader for Sqlite {
             lines.extend(found);
             ControlFlow::Continue(())
         };
-        scan.run(ask, blocks, true, look, see, |_| false).await?;
+        scan.run(ask, blocks, Reads::ALL, look, see, |_| false).await?;
         lines.sort_unstable_by_key(|line| line.seq);
         lines.drain(..lines.len().saturating_sub(limit));
         let skipped = (matched - lines.len()) as u64;

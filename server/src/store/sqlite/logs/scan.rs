@@ -4,7 +4,7 @@
 use super::picture::{Block, Chunk, Picture};
 use crate::store::block::{Columns, Corrupt};
 use crate::store::logs::block::{Opened, PIECES, Token, may_have, number, piece_of, trace_token};
-use crate::store::logs::test::{LineRef, LineTest, Need, line_ref};
+use crate::store::logs::test::{LineRef, LineTest, Need, Reads, line_ref};
 use crate::store::sqlite::log_catalog::Hidden;
 use crate::store::sqlite::view::{Shared, unavailable};
 use futures::{StreamExt as _, stream};
@@ -61,6 +61,11 @@ impl Scan {
 
     fn need(&self) -> &Need {
         self.test.as_ref().map_or(&Need::Nothing, |test| test.need())
+    }
+
+    /// What the test looks at.
+    fn reads(&self) -> Reads {
+        self.test.as_ref().map_or(Reads::NONE, |test| test.reads())
     }
 
     /// Lines of the tail that pass, in no order, with their patterns: 0 where nobody asked for them.
@@ -172,12 +177,12 @@ impl Scan {
     }
 
     /// Searches blocks in the order given, and calls `see` for each in which a line passed, until it breaks or the reader would rather
-    /// stop; `false` if that was so. `details`: whether `see` needs more than times and messages.
+    /// stop; `false` if that was so. `look` gets columns for what it `reads`, and for the test.
     pub async fn run<T: Send + 'static>(
         &self,
         ask: &Ask,
         blocks: Vec<Arc<Block>>,
-        details: bool,
+        reads: Reads,
         look: impl Fn(&Found) -> Result<T, Corrupt> + Send + Sync + 'static,
         mut see: impl FnMut(T, &Arc<Block>) -> ControlFlow<()>,
         mut enough: impl FnMut(&Arc<Block>) -> bool,
@@ -197,7 +202,7 @@ impl Scan {
             ask.progress(|scanned| scanned.blocks_done += (now.len() - kept.len()) as u64);
             let batches: Vec<Vec<Arc<Block>>> = kept.chunks(size.min(BATCH)).map(<[_]>::to_vec).collect();
             size = BATCH;
-            let mut fetched = stream::iter(batches).map(|batch| self.fetch(batch, details)).buffered(2);
+            let mut fetched = stream::iter(batches).map(|batch| self.fetch(batch, reads)).buffered(2);
             while let Some(batch) = fetched.next().await {
                 let batch = batch?;
                 if ask.stop() {
@@ -228,14 +233,12 @@ impl Scan {
         Ok(true)
     }
 
-    async fn fetch(&self, blocks: Vec<Arc<Block>>, details: bool) -> Result<Vec<(Arc<Block>, Columns)>, Problem> {
-        let mut numbers = vec![number::INDEX];
-        if self.test.is_some() || details {
-            numbers.push(number::MESSAGES);
-            numbers.extend(number::REST);
-        } else {
-            numbers.push(number::DETAILS);
-        }
+    async fn fetch(&self, blocks: Vec<Arc<Block>>, reads: Reads) -> Result<Vec<(Arc<Block>, Columns)>, Problem> {
+        let reads = self.reads().and(reads);
+        let mut numbers = vec![number::INDEX, number::DETAILS];
+        numbers.extend((reads.message || reads.trace).then_some(number::MESSAGES));
+        numbers.extend(reads.attributes.then_some(number::ATTRIBUTES));
+        numbers.extend(reads.pattern.then_some(number::PATTERN));
         let mut columns = self.columns(&blocks, &numbers).await?;
         Ok(blocks
             .into_iter()
@@ -273,9 +276,9 @@ impl Scan {
         let mut rows: Vec<u32> = match &self.test {
             None => (within.start as u32..within.end as u32).collect(),
             Some(test) => {
-                let mut rows = Vec::new();
-                for row in candidates(opened, within, &**test)? {
-                    if opened.see(row as usize, |line| test.test(line))? {
+                let (mut rows, reads) = (Vec::new(), test.reads());
+                for row in candidates(block, opened, within, &**test)? {
+                    if opened.see(row as usize, reads, |line| test.test(line))? {
                         rows.push(row);
                     }
                 }
@@ -321,8 +324,8 @@ impl Scan {
 }
 
 /// Rows that are worth testing: where a line that passes must contain something, the lines that do.
-fn candidates(opened: &Opened, within: std::ops::Range<usize>, test: &dyn LineTest) -> Result<Vec<u32>, Corrupt> {
-    let Some(must) = test.must_contain() else { return Ok((within.start as u32..within.end as u32).collect()) };
+fn candidates(block: &Block, opened: &Opened, within: std::ops::Range<usize>, test: &dyn LineTest) -> Result<Vec<u32>, Corrupt> {
+    let Some(must) = test.must_contain(&block.meta) else { return Ok((within.start as u32..within.end as u32).collect()) };
     let (text, ends) = (opened.messages()?.as_bytes(), opened.ends());
     let mut rows = Vec::new();
     let mut row = within.start;

@@ -198,10 +198,8 @@ impl Part {
         let mut old: Vec<(Line, u32)> = Vec::new();
         let mut gone = Vec::new();
         for (block, columns) in self.small {
-            let read = Opened::of(block.meta.lines as usize, &columns).and_then(|opened| {
-                let patterns = opened.patterns()?;
-                Ok(opened.all()?.into_iter().zip(patterns).collect::<Vec<_>>())
-            });
+            let read = Opened::of(block.meta.lines as usize, &columns)
+                .and_then(|opened| Ok(opened.all()?.into_iter().zip(opened.patterns()?.iter().copied()).collect::<Vec<_>>()));
             match read {
                 Ok(lines) => {
                     old.extend(lines.into_iter().filter(|(line, _)| !hidden.hides(group, &line.origin.stream, line.seq)));

@@ -65,21 +65,48 @@ async fn in_order(store: &Sqlite, ask: &Ask, search: &LogSearch, mut pipeline: P
 /// Block by block.
 async fn in_any_order(store: &Sqlite, ask: &Ask, search: &LogSearch, mut pipeline: Pipeline) -> Result<(Pipeline, u64, bool), Problem> {
     let scan = store.log_scan(ask, search).await?;
+    let (alike, reads) = (pipeline.alike().map(Arc::new), pipeline.reads());
     for (line, pattern) in scan.tail(ask) {
         pipeline.push(&LineRef { pattern, ..line_ref(line, &|| line.trace) });
     }
-    let blocks = scan.blocks(LogOrder::Newest).await?;
+    // Blocks of which only some columns are needed, and the others.
+    let (mut counted, mut read) = (Vec::new(), Vec::new());
+    for block in scan.blocks(LogOrder::Newest).await? {
+        match alike.as_ref().filter(|alike| alike.fits(&block)) {
+            Some(alike) if scan.takes_whole(&block) && alike.push_block(&block, &mut pipeline) => {
+                let (lines, bytes) = (u64::from(block.meta.lines), block.meta.bytes);
+                ask.progress(|scanned| {
+                    scanned.blocks += 1;
+                    scanned.blocks_done += 1;
+                    scanned.lines += lines;
+                    scanned.bytes += bytes;
+                    scanned.matched += lines;
+                });
+            }
+            Some(_) => counted.push(block),
+            None => read.push(block),
+        }
+    }
     let shared = Arc::new(Mutex::new(Some(pipeline)));
+    let mut complete = true;
+    if let Some(alike) = alike {
+        let (pushing, reads) = (shared.clone(), alike.reads());
+        let look = move |found: &Found| match pushing.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            Some(pipeline) => alike.push_rows(found, pipeline),
+            None => Ok(()),
+        };
+        complete = scan.run(ask, counted, reads, look, |(), _| ControlFlow::Continue(()), |_| false).await?;
+    }
     let pushing = shared.clone();
     let look = move |found: &Found| {
         if let Some(pipeline) = pushing.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             for row in found.rows.iter().rev() {
-                found.opened.see(*row as usize, |line| pipeline.push(line))?;
+                found.opened.see(*row as usize, reads, |line| pipeline.push(line))?;
             }
         }
         Ok(())
     };
-    let complete = scan.run(ask, blocks, true, look, |(), _| ControlFlow::Continue(()), |_| false).await?;
+    complete = complete && scan.run(ask, read, reads, look, |(), _| ControlFlow::Continue(()), |_| false).await?;
     let pipeline = shared.lock().unwrap_or_else(PoisonError::into_inner).take();
     pipeline
         .map(|pipeline| (pipeline, ask.scanned().matched, complete))
