@@ -1,6 +1,8 @@
 //! The store and the plain reference are asked the same; whatever they are asked, they must answer the same.
 
 mod blocks;
+mod line_worlds;
+mod lines;
 mod store;
 mod worlds;
 mod xray;

@@ -153,7 +153,7 @@ async fn open(dir: &tempfile::TempDir) -> Arc<Sqlite> {
 
 /// The files of a directory as they are at one moment: read again until nothing changed meanwhile. Times do not tell: they are
 /// as coarse as the kernel's ticks, and the sealer writes whenever it likes.
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     let files = || -> BTreeMap<OsString, Vec<u8>> {
         let entries = std::fs::read_dir(from).unwrap().map(|entry| entry.unwrap().path());
         // SQLite makes shared memory anew. What goes between the listing and the reading shows in the next round.

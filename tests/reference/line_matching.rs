@@ -46,7 +46,7 @@ impl Matcher {
 
     /// The text of a field, if the line has it.
     pub fn field(line: &Line, name: &str) -> Option<String> {
-        value(line, name).map(|value| value.to_string())
+        value(line, name).filter(|value| *value != Value::Empty).map(|value| value.to_string())
     }
 
     /// The fields of the line's own JSON: dotted paths, down to four names.
@@ -109,7 +109,7 @@ fn value(line: &Line, name: &str) -> Option<Value> {
     match name {
         "@timestamp" | "time" => text(&Rfc3339(line.time).to_string()),
         "@ingestionTime" => text(&Rfc3339(line.received_at).to_string()),
-        "@message" | "message" => text(&line.message),
+        "@message" | "message" => Some(Value::Str(line.message.clone())),
         "@logStream" | "stream" => text(&origin.stream),
         "@log" | "group" => text(&origin.group),
         "level" | "@level" => text(line.severity.level().as_str()),
@@ -147,17 +147,28 @@ fn passes(test: &Test, name: &str, line: &Line) -> bool {
     value(line, name).filter(|value| *value != Value::Empty).is_some_and(|value| fits(test, name, line, &value))
 }
 
-/// A list passes if an element does.
+/// Whether a test holds for a value that has no others in it, at any depth.
+fn within(value: &Value, test: &dyn Fn(&Value) -> bool) -> bool {
+    match value {
+        Value::List(items) => items.iter().any(|item| within(item, test)),
+        Value::Map(entries) => entries.iter().any(|(_, item)| within(item, test)),
+        Value::Empty => false,
+        leaf => test(leaf),
+    }
+}
+
+/// A list passes if anything in it does.
 fn fits(test: &Test, name: &str, line: &Line, value: &Value) -> bool {
-    if let Value::List(items) = value
-        && items.iter().any(|item| fits(test, name, line, item))
-    {
+    if matches!(value, Value::List(_)) && within(value, &|leaf| fits(test, name, line, leaf)) {
         return true;
     }
     let text = value.to_string();
-    // Levels have an order: that of their severities.
-    let number =
-        if matches!(name, "level" | "@level") { Some(f64::from(line.severity.0)) } else { value.as_f64().or_else(|| text.parse().ok()) };
+    // Levels have an order: that of their severities. A text is a number as JSON writes them.
+    let number = if matches!(name, "level" | "@level") {
+        Some(f64::from(line.severity.0))
+    } else {
+        value.as_f64().or_else(|| serde_json::from_str(&text).ok())
+    };
     let number = number.filter(|number: &f64| number.is_finite());
     match test {
         Test::Exists => true,
