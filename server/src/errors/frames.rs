@@ -81,7 +81,7 @@ impl<'a> Roots<'a> {
         let path = slashes(path);
         let path = SCHEME_AND_HOST.replace(&path, "");
         let path = path.split(['?', '#']).next().unwrap_or_default();
-        let path = within(path, self.root).unwrap_or(path);
+        let path = if self.root.is_empty() { None } else { within(path, self.root) }.unwrap_or(path);
         let path = PACKAGES.replace(path, "$1/");
         let path = RELEASE.replace_all(&path, "/releases/*/");
         let path = BUNDLE.replace(&path, |found: &Captures<'_>| match found[2].bytes().any(|byte| byte.is_ascii_digit()) {
@@ -107,7 +107,7 @@ fn slashes(path: &str) -> Cow<'_, str> {
 /// The path relative to a directory around it.
 fn within<'a>(path: &'a str, directory: &str) -> Option<&'a str> {
     let directory = directory.trim_end_matches('/');
-    path.strip_prefix(directory)?.strip_prefix('/').filter(|_| !directory.is_empty())
+    path.strip_prefix(directory)?.strip_prefix('/')
 }
 
 /// A function's name without what compilers, interpreters and engines add.
