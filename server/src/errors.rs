@@ -3,11 +3,5 @@
 
 mod frames;
 pub mod grouping;
-mod line;
 pub mod rules;
-mod span;
-mod stack;
 mod template;
-
-pub use line::from_line;
-pub use span::from_span;
