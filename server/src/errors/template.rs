@@ -16,6 +16,9 @@ static KEEP: LazyLock<Regex> = LazyLock::new(|| {
 /// Stands for a part that is kept while the rest is looked through.
 const KEPT: char = '\0';
 
+/// Where a kind of parameter that begins at a place ends, if there is one.
+type Ends<T> = fn(&T, usize) -> Option<usize>;
+
 /// The message with a placeholder for everything in it that varies: `<email> <url> <jwt> <uuid> <xray> <date> <time> <ip> <addr>
 /// <hash> <dur> <num> <qs>`. Of it the first two lines count that are not blank, at most 1,024 characters.
 pub fn template(message: &str) -> String {
@@ -142,7 +145,7 @@ impl Text<'_> {
         }
         let c = self.at(at)?;
         if is_word(c) && self.is_edge(at) {
-            let kinds: [(&'static str, fn(&Self, usize) -> Option<usize>); 10] = [
+            let kinds: [(&'static str, Ends<Self>); 10] = [
                 ("url", Self::url),
                 ("jwt", Self::jwt),
                 ("uuid", Self::uuid),
