@@ -2,6 +2,7 @@
 
 pub mod config;
 
+pub mod errors;
 pub mod ingest;
 pub mod store;
 
