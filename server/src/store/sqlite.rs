@@ -390,7 +390,8 @@ impl Store for Sqlite {
     async fn accept(&self, source: &'static str, mut batch: Batch, patience: Duration) -> Result<Accepted, Refused> {
         let refused = self.sift(&mut batch);
         // A line weighs about a quarter of a span, an error as much as several.
-        let size = u32::try_from(batch.spans.len() + batch.logs.len() / 4 + 4 * batch.errors.len()).unwrap_or(IN_FLIGHT).clamp(1, IN_FLIGHT);
+        let size =
+            u32::try_from(batch.spans.len() + batch.logs.len() / 4 + 4 * batch.errors.len()).unwrap_or(IN_FLIGHT).clamp(1, IN_FLIGHT);
         let permit = match tokio::time::timeout(patience, self.in_flight.clone().acquire_many_owned(size)).await {
             Ok(Ok(permit)) => permit,
             Ok(Err(_closed)) => return Err(Refused::Closed),

@@ -5,9 +5,9 @@ use super::Core;
 use super::chunk::{self, Chunk};
 use super::day::lock;
 use super::digest::{Touched, digest};
+use super::errors;
 use super::journal::{Commit, Journal};
 use super::known::KnownTrace;
-use super::errors;
 use super::ledger::Fate;
 use super::logs;
 use super::lookup;
@@ -146,8 +146,6 @@ async fn commit(
     let mut spans = Vec::with_capacity(group.iter().map(|request| request.batch.spans.len()).sum());
     let mut lines = logs::intake::Lines::default();
     let mut witnesses: Vec<Witness> = Vec::new();
-    // By lines and by spans.
-    let mut said: Vec<Witness> = Vec::new();
     let mut requests = Vec::with_capacity(group.len());
     let mut ledger = lock(&core.ledger).clone();
     let mut seq = core.next_seq.load(Ordering::Relaxed);
@@ -177,7 +175,6 @@ async fn commit(
             for mut line in logs {
                 seq += 1;
                 line.seq = seq;
-                said.extend(crate::errors::from_line(&line));
                 lines.lines.push(line);
             }
         }
@@ -214,10 +211,8 @@ async fn commit(
         accepted.push(Accepted { stored, lines, errors: errors as u64, rejected: refused });
     }
 
-    said.extend(digested.spans.iter().flat_map(crate::errors::from_span));
     let mut before = before.iter();
     witnesses.retain(|_| before.next() != Some(&true));
-    witnesses.append(&mut said);
     for witness in &mut witnesses {
         seq += 1;
         witness.seq = seq;

@@ -2,6 +2,7 @@
 
 mod abrupt;
 mod documents;
+mod errors;
 mod joins;
 mod lines;
 mod plans;

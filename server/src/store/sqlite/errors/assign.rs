@@ -210,6 +210,11 @@ fn add_witness(stored: &mut Stored, witness: &Witness, service: &str, better: bo
     }
     stored.traces.extend(&witness.traces);
     let mut known = Vec::new();
-    stored.traces.retain(|trace| !known.contains(trace) && { known.push(*trace); true });
+    stored.traces.retain(|trace| {
+        !known.contains(trace) && {
+            known.push(*trace);
+            true
+        }
+    });
     stored.seen.push(seen(witness, service));
 }

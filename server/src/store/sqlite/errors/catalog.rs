@@ -39,9 +39,11 @@ pub const EXPLODE: &str = "INSERT OR IGNORE INTO error_exploded (site, at) VALUE
 pub const ABSORB: &str = "UPDATE error_group SET parent = ?2 WHERE number = ?1 AND count = 0 AND parent IS NULL AND number <> ?2
     AND NOT EXISTS (SELECT 1 FROM error_group member WHERE member.parent = ?1)";
 pub const ROOT: &str = "SELECT coalesce(parent, number) FROM error_group WHERE number = ?1";
-pub const STATE: &str = "SELECT status, resolved_at, resolved_version, next_deploy, snoozed_until, snoozed_count, all_count, project, environment
+pub const STATE: &str =
+    "SELECT status, resolved_at, resolved_version, next_deploy, snoozed_until, snoozed_count, all_count, project, environment
     FROM error_group WHERE number = ?1";
-pub const COME_BACK: &str = "UPDATE error_group SET status = 0, regressed = 1, handled = 0, resolved_version = NULL, next_deploy = 0 WHERE number = ?1";
+pub const COME_BACK: &str =
+    "UPDATE error_group SET status = 0, regressed = 1, handled = 0, resolved_version = NULL, next_deploy = 0 WHERE number = ?1";
 pub const WAKE: &str = "UPDATE error_group SET status = 0, snoozed_until = NULL, snoozed_count = NULL WHERE number = ?1";
 pub const NOTE: &str = "INSERT INTO error_history (number, at, actor, what, comment) VALUES (?1, ?2, ?3, ?4, ?5)";
 pub const TO_WAKE: &str = "SELECT number FROM error_group WHERE status = 3 AND snoozed_until <= ?1";
@@ -145,7 +147,8 @@ impl Changes {
             let root: Option<i64> = sqlx::query_scalar(ROOT).bind(signed(*by)).fetch_optional(&mut *to).await?;
             let root = root.unwrap_or(signed(*by));
             if sqlx::query(ABSORB).bind(signed(*number)).bind(root).execute(&mut *to).await?.rows_affected() > 0 {
-                note(to, root.cast_unsigned(), now, "", &format!("found that #{number} is the same error, seen by another system"), None).await?;
+                note(to, root.cast_unsigned(), now, "", &format!("found that #{number} is the same error, seen by another system"), None)
+                    .await?;
                 roots.entry(root.cast_unsigned()).or_default();
             }
         }

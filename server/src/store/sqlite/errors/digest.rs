@@ -70,7 +70,8 @@ async fn tick(core: &Arc<Core>) {
         requests::look(core, now).await?;
         let mut writer = core.errors.catalog.writer().await.map_err(unavailable)?;
         let mut tx = writer.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;
-        let changed = catalog::wake_due(&mut tx, now).await.map_err(unavailable)? + rank::rank_stale(&mut tx, now, RANKS).await.map_err(unavailable)?;
+        let changed = catalog::wake_due(&mut tx, now).await.map_err(unavailable)?
+            + rank::rank_stale(&mut tx, now, RANKS).await.map_err(unavailable)?;
         if changed > 0 { tx.commit().await } else { tx.rollback().await }.map_err(unavailable)
     };
     if let Err(problem) = done.await {
@@ -102,7 +103,9 @@ async fn digest(core: &Arc<Core>) {
             Ok(()) => {
                 core.errors.pending_bytes.fetch_sub(bytes, Ordering::Relaxed);
                 let mut undigested = lock(&core.errors.undigested);
-                identities.iter().for_each(|identity| drop(undigested.remove(identity)));
+                for identity in &identities {
+                    undigested.remove(identity);
+                }
                 core.errors.digested.store(upto, Ordering::Release);
                 core.errors.digested_some.notify_waiters();
             }

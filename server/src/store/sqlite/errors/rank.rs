@@ -18,7 +18,8 @@ pub const HOURS: &str = "SELECT hour, sum(count), sum(failed) FROM error_hour WH
     AND number IN (SELECT number FROM error_group WHERE number = ?1 OR parent = ?1) GROUP BY hour";
 pub const STATE: &str = "SELECT status, regressed, handled, all_first FROM error_group WHERE number = ?1";
 pub const SET: &str = "UPDATE error_group SET day_count = ?2, priority = ?3, ranked_at = ?4 WHERE number = ?1";
-pub const STALE: &str = "SELECT number FROM error_group WHERE parent IS NULL AND priority > 0 AND ranked_at < ?1 ORDER BY ranked_at LIMIT ?2";
+pub const STALE: &str =
+    "SELECT number FROM error_group WHERE parent IS NULL AND priority > 0 AND ranked_at < ?1 ORDER BY ranked_at LIMIT ?2";
 
 /// Brings the sums of a group up to date.
 pub async fn sum(to: &mut SqliteConnection, number: u64) -> Result<(), sqlx::Error> {

@@ -86,7 +86,9 @@ impl ErrorReader for Sqlite {
             if ask.stop() {
                 break;
             }
-            let sql = format!("SELECT count(*) FROM error_group g WHERE g.parent IS NULL AND g.status = {status} AND g.all_count > 0 AND ({sql})");
+            let sql = format!(
+                "SELECT count(*) FROM error_group g WHERE g.parent IS NULL AND g.status = {status} AND g.all_count > 0 AND ({sql})"
+            );
             let row = bound(sql, binds).fetch_one(self.catalog()).await.map_err(unavailable)?;
             *count = row.try_get::<i64, _>(0).map_err(unavailable)?.cast_unsigned();
         }
@@ -104,9 +106,9 @@ impl ErrorReader for Sqlite {
         let detail = async {
             let numbers = list(std::iter::once(number).chain(group.members.iter().copied()));
             let rows = sqlx::query(HISTORY).bind(&numbers).fetch_all(self.catalog()).await?;
-            let history = rows.iter().map(|row| {
-                Ok(HistoryRow { at: row.try_get(0)?, actor: row.try_get(1)?, what: row.try_get(2)?, comment: row.try_get(3)? })
-            });
+            let history = rows
+                .iter()
+                .map(|row| Ok(HistoryRow { at: row.try_get(0)?, actor: row.try_get(1)?, what: row.try_get(2)?, comment: row.try_get(3)? }));
             let history = history.collect::<Result<Vec<_>, sqlx::Error>>()?;
             let mut breakdowns: Vec<Breakdown> = KINDS.iter().map(|kind| Breakdown { kind: (*kind).into(), values: Vec::new() }).collect();
             for row in sqlx::query(VALUES).bind(&numbers).fetch_all(self.catalog()).await? {
@@ -138,8 +140,7 @@ impl ErrorReader for Sqlite {
         let query = sqlx::query_as::<_, (i64, i64)>(TREND).bind(numbers).bind(hour_of(range.start)).bind(hour_of(range.end));
         let hours = query.fetch_all(self.catalog()).await.map_err(unavailable)?;
         let step = (i128::from(range.end) - i128::from(range.start)) / i128::from(steps);
-        let mut trend: Vec<(Nanos, u64)> =
-            (0..steps).map(|at| ((i128::from(range.start) + step * i128::from(at)) as Nanos, 0)).collect();
+        let mut trend: Vec<(Nanos, u64)> = (0..steps).map(|at| ((i128::from(range.start) + step * i128::from(at)) as Nanos, 0)).collect();
         for (hour, count) in hours {
             let at = (i128::from(hour) * i128::from(model::time::HOUR) - i128::from(range.start)).max(0) / step.max(1);
             if let Some((_, sum)) = usize::try_from(at).ok().and_then(|at| trend.get_mut(at)) {

@@ -15,13 +15,7 @@ pub async fn deployed(to: &mut SqliteConnection, environment: &str, after: Nanos
 }
 
 /// Whether `version` came before `than`; what is not known did not.
-pub async fn is_older(
-    to: &mut SqliteConnection,
-    project: &str,
-    environment: &str,
-    version: &str,
-    than: &str,
-) -> Result<bool, sqlx::Error> {
+pub async fn is_older(to: &mut SqliteConnection, project: &str, environment: &str, version: &str, than: &str) -> Result<bool, sqlx::Error> {
     if version.is_empty() || version == than {
         return Ok(false);
     }

@@ -89,7 +89,8 @@ impl ErrorStore for Sqlite {
         let now = self.core.now();
         let signed = i64::try_from(number).map_err(|_| Problem::NotFound("error"))?;
         let mut writer = self.core.errors.catalog.writer().await.map_err(unavailable)?;
-        let parent: Option<Option<i64>> = sqlx::query_scalar(PARENT).bind(signed).fetch_optional(&mut *writer).await.map_err(unavailable)?;
+        let parent: Option<Option<i64>> =
+            sqlx::query_scalar(PARENT).bind(signed).fetch_optional(&mut *writer).await.map_err(unavailable)?;
         let parent = parent.flatten().ok_or(Problem::NotFound("error"))?.cast_unsigned();
         let done = async {
             let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
