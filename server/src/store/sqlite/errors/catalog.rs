@@ -30,6 +30,7 @@ pub const TAKE_VALUE: &str = "UPDATE error_value SET count = max(count + ?4, 0) 
 pub const PUT_PERSON: &str = "INSERT OR IGNORE INTO error_person (number, person) SELECT ?1, ?2
     WHERE (SELECT people FROM error_group WHERE number = ?1) < 10000";
 pub const PUT_REQUEST: &str = "INSERT OR IGNORE INTO error_request (number, trace, hour, due) VALUES (?1, ?2, ?3, ?4)";
+pub const TAKE_REQUEST: &str = "DELETE FROM error_request WHERE number = ?1 AND trace = ?2 AND due IS NOT NULL";
 pub const PUT_VERSION: &str = "INSERT INTO error_version (project, environment, version, first_seen) VALUES (?1, ?2, ?3, ?4)
     ON CONFLICT (project, environment, version) DO UPDATE SET first_seen = min(first_seen, excluded.first_seen)
     WHERE excluded.first_seen < first_seen";
@@ -88,6 +89,8 @@ pub struct Delta {
     pub values: FxHashMap<(u8, String), i64>,
     pub people: FxHashSet<i64>,
     pub requests: FxHashMap<TraceId, i64>,
+    /// Requests of occurrences that count elsewhere now.
+    pub not_requests: Vec<TraceId>,
     pub better: Option<Better>,
 }
 
@@ -188,6 +191,9 @@ impl Delta {
         for ((kind, value), count) in &self.values {
             let sql = if *count < 0 { TAKE_VALUE } else { ADD_VALUE };
             sqlx::query(sql).bind(number).bind(i64::from(*kind)).bind(value).bind(count).execute(&mut *to).await?;
+        }
+        for trace in &self.not_requests {
+            sqlx::query(TAKE_REQUEST).bind(number).bind(trace.0.as_slice()).execute(&mut *to).await?;
         }
         for (trace, hour) in &self.requests {
             let query = sqlx::query(PUT_REQUEST).bind(number).bind(trace.0.as_slice()).bind(hour);

@@ -378,6 +378,10 @@ impl Work {
     fn uncount(&mut self, occ: &Occ, with: u64) {
         let delta = self.changes.deltas.entry(occ.number).or_default();
         delta.count -= 1;
+        if let Some(trace) = occ.stored.traces.iter().min() {
+            delta.requests.remove(trace);
+            delta.not_requests.push(*trace);
+        }
         if let Some(at) = delta.occurrences.iter().position(|(time, _)| *time == occ.time) {
             delta.occurrences.swap_remove(at);
         }
