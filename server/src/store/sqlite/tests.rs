@@ -2,7 +2,6 @@
 
 mod abrupt;
 mod documents;
-mod errors;
 mod joins;
 mod lines;
 mod plans;
