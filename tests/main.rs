@@ -4,6 +4,7 @@ mod agreement;
 mod browser;
 mod cruddur;
 mod durability;
+mod errors;
 mod harness;
 mod logs;
 mod otlp_logs;

@@ -1,5 +1,6 @@
 //! A store that keeps nothing but what it was given, for tests of the way in.
 
+use crate::errors::memory::ErrorMemory;
 use async_trait::async_trait;
 use model::alias::Aliases;
 use model::id::TraceId;
@@ -11,7 +12,7 @@ use model::time::{Nanos, Range};
 use model::trace::Trace;
 use server::config::Config;
 use server::ingest::{Batch, Rejected, Signal};
-use server::store::{Accepted, LogProblem, LogStore, Refused, Store};
+use server::store::{Accepted, ErrorStore, LogProblem, LogStore, Refused, Store};
 use server::{Running, serve_with};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -214,5 +215,11 @@ pub async fn start(change: impl FnOnce(&mut Config)) -> (Result<Running, String>
     let mut config = Config::ephemeral("/nonexistent");
     change(&mut config);
     let given = store.clone();
-    (serve_with(config, async move |_, _, _| Ok((given.clone() as Arc<dyn Store>, given as Arc<dyn LogStore>))).await, store)
+    (
+        serve_with(config, async move |_, _, _| {
+            Ok((given.clone() as Arc<dyn Store>, given as Arc<dyn LogStore>, Arc::new(ErrorMemory::default()) as Arc<dyn ErrorStore>))
+        })
+        .await,
+        store,
+    )
 }

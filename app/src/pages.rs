@@ -2,6 +2,9 @@
 
 pub mod aliases;
 pub mod api_docs;
+pub mod error;
+pub mod error_rules;
+pub mod errors;
 pub mod logs;
 pub mod not_found;
 pub mod overview;

@@ -2,6 +2,7 @@
 
 pub mod chart;
 pub mod empty;
+pub mod error;
 pub mod facets;
 pub mod frame;
 pub mod icon;
@@ -10,6 +11,7 @@ pub mod message;
 pub mod moment;
 pub mod picker;
 pub mod setup;
+pub mod stack;
 
 use model::attr::Value;
 use model::time::{Human, Nanos};

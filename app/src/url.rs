@@ -4,6 +4,7 @@
 //! writing is canonical: parameters in a fixed order, defaults left out.
 
 mod api;
+mod errors;
 mod find;
 mod logs;
 mod overview;
@@ -13,12 +14,15 @@ mod trace;
 mod traces;
 
 pub use api::{ApiColumns, ApiCount, ApiDocs, ApiFacets, ApiKeys, ApiTrace, ApiTraces, ApiValues};
+pub use errors::{
+    ErrorByUuid, ErrorPage, Errors, RULES, RULES_SAVE, Rules, TRIAGE, TRIAGE_NAME, Tab as ErrorTab, back, parse_sort, sort_text,
+};
 pub use find::{Find, Found, find};
 pub use logs::{
     ApiLogLine, ApiLogPanel, ApiLogs, Around, LogCall, LogContext, LogLine, LogView, Logs, VIEW_REMOVE, VIEW_SAVE, parse_log_order,
 };
 pub use overview::Overview;
-pub use pairs::{Pairs, Writer};
+pub use pairs::{Pairs, Writer, encoded};
 pub use range::{Length, Range, RangeError};
 pub use trace::Trace;
 pub use traces::{Traces, order_text, parse_order};

@@ -21,7 +21,7 @@ mod stats;
 mod trace;
 pub mod xray;
 
-use crate::store::{LogStore, Store};
+use crate::store::{ErrorStore, LogStore, Store};
 use app::url::{ALIASES_REMOVE, ALIASES_SAVE, DEMO_REMOVE, DEMO_START};
 use axum::Router;
 use axum::routing::{get, post};
@@ -31,7 +31,7 @@ use std::sync::Arc;
 type State = axum::extract::State<Arc<dyn Store>>;
 
 /// Every route under `/api/`, `/aliases/` and `/demo/`, and `/find`.
-pub fn routes(store: Arc<dyn Store>, logs: Arc<dyn LogStore>) -> Router {
+pub fn routes(store: Arc<dyn Store>, logs: Arc<dyn LogStore>, errors: Arc<dyn ErrorStore>) -> Router {
     Router::new()
         .route("/api/traces", get(lists::traces))
         .route("/api/traces/count", get(lists::count))
@@ -57,6 +57,7 @@ pub fn routes(store: Arc<dyn Store>, logs: Arc<dyn LogStore>) -> Router {
         .route(DEMO_START, post(demo::start))
         .route(DEMO_REMOVE, post(demo::remove))
         .with_state(store)
-        // Of a trace its log lines are a part.
+        // Of a trace its log lines are a part, and its errors.
         .layer(axum::Extension(logs))
+        .layer(axum::Extension(errors))
 }

@@ -7,9 +7,9 @@ use crate::ingest::cloudwatch::{self, envelope, sts};
 use crate::ingest::otlp::{grpc, http, signal_of_path};
 use crate::ingest::xray::api as xray;
 use crate::ingest::{Ingest, Signal};
-use crate::store::{LogStore, Store};
+use crate::store::{ErrorStore, LogStore, Store};
 use crate::views::{self, Views};
-use crate::{api, pages};
+use crate::{api, pages, triage};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -28,6 +28,7 @@ use tower_http::compression::CompressionLayer;
 pub struct AppState {
     pub store: Arc<dyn Store>,
     pub logs: Arc<dyn LogStore>,
+    pub errors: Arc<dyn ErrorStore>,
     pub ingest: Arc<Ingest>,
     pub hosts: Arc<Hosts>,
     pub views: Arc<Views>,
@@ -154,11 +155,18 @@ pub fn page_port(state: AppState) -> Router {
     let guarded = Router::new()
         .route("/metrics", get(metrics))
         .with_state(state.clone())
-        .merge(api::routes(state.store.clone(), state.logs.clone()))
+        .merge(api::routes(state.store.clone(), state.logs.clone(), state.errors.clone()))
         .merge(api::sampling::routes(state.ingest.sampling.clone()))
         .merge(api::logs::routes(api::logs::Logs { store: state.store.clone(), logs: state.logs.clone(), stopped: state.stopped.clone() }))
         .merge(views::routes(state.views.clone()))
-        .merge(pages::routes(state.store.clone(), state.logs.clone(), state.ingest.sampling.clone(), state.views.clone()))
+        .merge(triage::routes(state.errors.clone()))
+        .merge(pages::routes(
+            state.store.clone(),
+            state.logs.clone(),
+            state.errors.clone(),
+            state.ingest.sampling.clone(),
+            state.views.clone(),
+        ))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(from_fn_with_state(state.clone(), guard));
     Router::new().route("/healthz", get(healthz)).merge(guarded).layer(from_fn_with_state(state, sources_first))

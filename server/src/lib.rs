@@ -8,6 +8,7 @@ pub mod store;
 pub mod api;
 pub mod assets;
 pub mod pages;
+pub mod triage;
 pub mod views;
 
 pub mod demo;
@@ -29,8 +30,9 @@ use model::port::Listener;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+use store::no_errors::NoErrors;
 use store::sqlite::{Sqlite, StoreConfig};
-use store::{LogStore, Store};
+use store::{ErrorStore, LogStore, Store};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use views::Views;
@@ -84,7 +86,7 @@ pub async fn serve(config: Config) -> Result<Running, String> {
         let store = Sqlite::open(options).await.map_err(|error| error.to_string())?;
         store.set_listeners(listeners);
         warnings.into_iter().for_each(|warning| store.warn(warning));
-        Ok((store.clone() as Arc<dyn Store>, store as Arc<dyn LogStore>))
+        Ok((store.clone() as Arc<dyn Store>, store as Arc<dyn LogStore>, Arc::new(NoErrors) as Arc<dyn ErrorStore>))
     })
     .await
 }
@@ -97,7 +99,7 @@ pub async fn serve(config: Config) -> Result<Running, String> {
 pub async fn serve_with<O, F>(config: Config, open: O) -> Result<Running, String>
 where
     O: FnOnce(Config, Vec<Listener>, Vec<String>) -> F,
-    F: Future<Output = Result<(Arc<dyn Store>, Arc<dyn LogStore>), String>>,
+    F: Future<Output = Result<(Arc<dyn Store>, Arc<dyn LogStore>, Arc<dyn ErrorStore>), String>>,
 {
     let keys = config.keys.as_deref().map_or_else(|| Ok(Keys::default()), Keys::read)?;
     let (bound, listeners) = listen::bind(&config).await?;
@@ -123,12 +125,20 @@ where
     let hosts = Arc::new(Hosts::new(addrs.http, &config.addr.host, &config.hosts));
 
     let data = config.data.clone();
-    let (store, logs) = open(config, listeners, warnings).await?;
+    let (store, logs, errors) = open(config, listeners, warnings).await?;
     let ingest = Arc::new(Ingest::new(store.clone(), keys, own).with_rules_in(&data));
     let views = Arc::new(Views::open(&data)?);
     let (stop, stopped) = watch::channel(false);
-    let state =
-        AppState { store: store.clone(), logs, ingest: ingest.clone(), hosts, queries: Arc::default(), views, stopped: stopped.clone() };
+    let state = AppState {
+        store: store.clone(),
+        logs,
+        errors,
+        ingest: ingest.clone(),
+        hosts,
+        queries: Arc::default(),
+        views,
+        stopped: stopped.clone(),
+    };
     let mut listeners = JoinSet::new();
     listeners.spawn(listen::serve(bound.http, http::page_port(state.clone()), stopped.clone()));
     for listener in [bound.otlp_http, bound.otlp_grpc].into_iter().flatten() {

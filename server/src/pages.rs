@@ -2,7 +2,10 @@
 //! response status in context, and a content security policy on every page.
 
 use crate::assets;
-use app::{App, Host, Preferences, SetStatus, Theme};
+use crate::store::ErrorStore;
+use crate::triage;
+use app::pages::error_rules::GroupingRules;
+use app::{App, Host, Preferences, SetStatus, Theme, Visitor};
 use axum::Router;
 use axum::http::header::{CONTENT_SECURITY_POLICY, COOKIE, HOST, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::request::Parts;
@@ -11,17 +14,25 @@ use leptos::config::LeptosOptions;
 use leptos::nonce::use_nonce;
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{LeptosRoutes as _, ResponseOptions, generate_route_list, render_app_async_with_context};
-use model::port::{LogReader, Reader};
+use model::port::{ErrorReader, LogReader, Reader};
 use model::sampling::SamplingRules;
 use model::views::SavedViews;
 use std::sync::Arc;
 
 /// Every page, the embedded files, and as fallback the "no such page" page with status 404: merge this router last.
-pub fn routes(reader: Arc<dyn Reader>, logs: Arc<dyn LogReader>, sampling: Arc<dyn SamplingRules>, views: Arc<dyn SavedViews>) -> Router {
+pub fn routes(
+    reader: Arc<dyn Reader>,
+    logs: Arc<dyn LogReader>,
+    errors: Arc<dyn ErrorStore>,
+    sampling: Arc<dyn SamplingRules>,
+    views: Arc<dyn SavedViews>,
+) -> Router {
     let options = LeptosOptions::builder().output_name(assets::BUNDLE).site_pkg_dir("pkg").build();
     let context = move || {
         provide_context(reader.clone());
         provide_context(logs.clone());
+        provide_context(errors.clone() as Arc<dyn ErrorReader>);
+        provide_context(rules(errors.clone()));
         provide_context(sampling.clone());
         provide_context(views.clone());
         provide_request();
@@ -37,10 +48,19 @@ pub fn routes(reader: Arc<dyn Reader>, logs: Arc<dyn LogReader>, sampling: Arc<d
         .with_state(options)
 }
 
+/// What the page of the rules for grouping shows: only the store that writes them has them.
+fn rules(errors: Arc<dyn ErrorStore>) -> GroupingRules {
+    GroupingRules::new(move || {
+        let errors = errors.clone();
+        async move { errors.grouping_rules().await }
+    })
+}
+
 /// What a page may know of its request and may say of its answer.
 fn provide_request() {
     if let Some(parts) = use_context::<Parts>() {
         provide_context(preferences(&parts.headers));
+        provide_context(Visitor(triage::actor(&parts.headers)));
         if let Some(host) = parts.headers.get(HOST).and_then(|host| host.to_str().ok()) {
             provide_context(Host(host.to_owned()));
         }
@@ -78,7 +98,7 @@ fn preferences(headers: &HeaderMap) -> Preferences {
     Preferences { theme }
 }
 
-fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+pub(crate) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
     cookies.filter_map(|cookie| cookie.trim().split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
 }

@@ -13,6 +13,7 @@ pub mod block;
 pub mod insights;
 pub mod logs;
 mod merge;
+pub mod no_errors;
 pub mod sqlite;
 
 /// What sources, pages and tasks may ask of the store.

@@ -2,12 +2,13 @@
 
 use super::memory::Memory;
 use crate::cruddur::python;
+use crate::errors::memory::ErrorMemory;
 use crate::harness::Clew;
 use crate::recorder::Recorder;
 use serde_json::{Value, json};
 use server::config::Config;
 use server::serve_with;
-use server::store::{LogStore, Store};
+use server::store::{ErrorStore, LogStore, Store};
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -77,7 +78,9 @@ async fn clients_are_served(endpoint: &str) {
 async fn over_memory() -> (server::Running, String) {
     let store = Recorder::new();
     let logs = Arc::new(Memory::over(store.clone()));
-    let given = async move |_, _, _| Ok((store as Arc<dyn Store>, logs as Arc<dyn LogStore>));
+    let given = async move |_, _, _| {
+        Ok((store as Arc<dyn Store>, logs as Arc<dyn LogStore>, Arc::new(ErrorMemory::default()) as Arc<dyn ErrorStore>))
+    };
     let running = serve_with(Config::ephemeral("/nonexistent"), given).await.expect("it starts");
     let endpoint = format!("http://{}", running.addrs.http);
     (running, endpoint)

@@ -1,6 +1,6 @@
 //! What a page says when it has nothing to show, and how to get something.
 
-use super::setup::{Code, Endpoints, environment, first_span, logs};
+use super::setup::{Code, Endpoints, environment, errors, first_span, logs};
 use crate::url;
 use leptos::prelude::*;
 
@@ -18,6 +18,26 @@ pub fn no_logs_yet(to: &Endpoints) -> AnyView {
         <section class="empty">
             <h1>"No log line has arrived yet"</h1>
             <p class="lead">"Clew takes lines in place of CloudWatch Logs, and from OpenTelemetry’s log exporters. Each is tied to its trace by the ids it names."</p>
+            <div class="choices">{blocks.into_iter().collect_view()}</div>
+        </section>
+    }
+    .into_any()
+}
+
+/// The inbox before the first error.
+pub fn no_errors_yet(to: &Endpoints) -> AnyView {
+    let blocks = errors(to).map(|block| {
+        view! {
+            <section class="card">
+                <header><h2>{block.title}</h2><a href=url::Sources.to_string()>"More ways"</a></header>
+                <div class="body stack"><p class="muted">{block.about}</p><Code id=block.id text=block.text label=block.title/></div>
+            </section>
+        }
+    });
+    view! {
+        <section class="empty">
+            <h1>"No error has arrived yet"</h1>
+            <p class="lead">"Clew takes errors in Rollbar’s place, and out of the traces and logs it has anyway. One throw that several systems saw is one occurrence, with its trace and its log lines."</p>
             <div class="choices">{blocks.into_iter().collect_view()}</div>
         </section>
     }

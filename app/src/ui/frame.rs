@@ -7,7 +7,7 @@ use crate::url::{self, Range};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_location;
-use model::port::{Ask, Instance, LogReader, Problem, Reader};
+use model::port::{Ask, ErrorReader, Instance, LogReader, Problem, Reader};
 use model::time::Nanos;
 use std::future::Future;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use std::sync::Arc;
 pub struct Here {
     pub reader: Arc<dyn Reader>,
     pub logs: Arc<dyn LogReader>,
+    pub errors: Arc<dyn ErrorReader>,
     /// The query string, for a `parse` of [`crate::url`].
     pub search: String,
     /// No deadline; cancelled when the answer is no longer awaited.
@@ -42,6 +43,7 @@ pub enum Tab {
     Overview,
     Traces,
     Logs,
+    Errors,
     Sources,
     None,
 }
@@ -53,6 +55,7 @@ where
 {
     let reader = expect_context::<Arc<dyn Reader>>();
     let logs = expect_context::<Arc<dyn LogReader>>();
+    let errors = expect_context::<Arc<dyn ErrorReader>>();
     let search = use_location().search.get_untracked();
     Suspend::new(async move {
         let ask = Ask::now();
@@ -62,7 +65,7 @@ where
             Ok(instance) => instance,
             Err(problem) => return framed(None, problem_page(&problem)).into_any(),
         };
-        let here = Here { now: reader.now(), reader, logs, search, ask: ask.clone(), instance: instance.clone() };
+        let here = Here { now: reader.now(), reader, logs, errors, search, ask: ask.clone(), instance: instance.clone() };
         let shown = load(here).await.unwrap_or_else(|problem| problem_page(&problem));
         framed(Some(instance), shown).into_any()
     })
@@ -100,11 +103,12 @@ fn Bar(tab: Tab, range: Range) -> impl IntoView {
                 {link(Tab::Overview, "o", url::Overview { range }.to_string(), "Overview")}
                 {link(Tab::Traces, "t", url::Traces::of("", range).to_string(), "Traces")}
                 {link(Tab::Logs, "l", url::Logs::of("", range).to_string(), "Logs")}
+                {link(Tab::Errors, "e", url::Errors::default().to_string(), "Errors")}
                 {link(Tab::Sources, "s", url::Sources.to_string(), "Sources")}
             </nav>
             <form class="find" method="get" action="/find" role="search" aria-label="Go to a trace">
                 <input class="input" id="find" name="id" type="search" autocomplete="off" spellcheck="false"
-                    placeholder="Trace id, traceparent, link or search" aria-label="Trace id, X-Ray id, traceparent, pasted link, or search text"/>
+                    placeholder="Trace id, traceparent, #error, link or search" aria-label="Trace id, X-Ray id, traceparent, Rollbar uuid, #number of an error, pasted link, or search text"/>
             </form>
             <div class="tools">
                 <button type="button" class="button quiet icon needs-js" data-theme="" aria-label="Dark or light" title="Dark or light (t)"><icon::Theme/></button>
@@ -153,11 +157,12 @@ fn foot(instance: &Instance) -> AnyView {
 /// The sheet of keys that work on every page. `?` opens it.
 #[component]
 fn Keys() -> impl IntoView {
-    let keys: [(&[&str], &str); 9] = [
+    let keys: [(&[&str], &str); 10] = [
         (&["/"], "Search"),
         (&["g", "o"], "Overview"),
         (&["g", "t"], "Traces"),
         (&["g", "l"], "Logs"),
+        (&["g", "e"], "Errors"),
         (&["g", "s"], "Sources"),
         (&["j", "k"], "Next, previous row"),
         (&["[", "]"], "Previous, next page"),

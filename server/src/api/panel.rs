@@ -5,9 +5,9 @@ use super::State;
 use super::answer::Failure;
 use super::recorded::{Of, shown};
 use super::trace::span_address;
-use crate::store::LogStore;
+use crate::store::{ErrorStore, LogStore};
 use app::pages::trace::span_panel;
-use app::request::lines;
+use app::request::{lines, pins};
 use axum::Extension;
 use axum::extract::{Path, RawQuery};
 use axum::http::HeaderValue;
@@ -20,23 +20,33 @@ use std::sync::Arc;
 pub(super) async fn panel(
     store: State,
     Extension(logs): Extension<Arc<dyn LogStore>>,
+    Extension(errors): Extension<Arc<dyn ErrorStore>>,
     Path((id, span)): Path<(String, String)>,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, Failure> {
-    drawn(&**store, &*logs, Of::Trace, &id, &span, raw).await
+    drawn(&**store, &*logs, &*errors, Of::Trace, &id, &span, raw).await
 }
 
 /// `GET /api/requests/{id}/spans/{address}/panel`: of a span in any trace of the request.
 pub(super) async fn request_panel(
     store: State,
     Extension(logs): Extension<Arc<dyn LogStore>>,
+    Extension(errors): Extension<Arc<dyn ErrorStore>>,
     Path((id, span)): Path<(String, String)>,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, Failure> {
-    drawn(&**store, &*logs, Of::Request, &id, &span, raw).await
+    drawn(&**store, &*logs, &*errors, Of::Request, &id, &span, raw).await
 }
 
-async fn drawn(store: &dyn Reader, logs: &dyn LogStore, of: Of, id: &str, span: &str, raw: Option<String>) -> Result<Response, Failure> {
+async fn drawn(
+    store: &dyn Reader,
+    logs: &dyn LogStore,
+    errors: &dyn ErrorStore,
+    of: Of,
+    id: &str,
+    span: &str,
+    raw: Option<String>,
+) -> Result<Response, Failure> {
     let ask = Ask::now();
     let _left = ask.cancel_on_drop();
     let address = span_address(span)?;
@@ -45,8 +55,9 @@ async fn drawn(store: &dyn Reader, logs: &dyn LogStore, of: Of, id: &str, span: 
     let trace_id = recorded.span(address).ok_or(Problem::NotFound("span"))?.trace_id;
     let links = store.links_to(&ask, trace_id).await?;
     let lines = lines(logs, &ask, url.id, &recorded).await;
+    let pins = pins(errors, &ask, &recorded).await;
     let now = store.now();
-    let drawn = tokio::task::spawn_blocking(move || span_panel(recorded, lines, links, url, now));
+    let drawn = tokio::task::spawn_blocking(move || span_panel(recorded, lines, pins, links, url, now));
     let html = drawn.await.map_err(|error| Problem::Unavailable(error.to_string()))?.ok_or(Problem::NotFound("span"))?;
     let html_type = HeaderValue::from_static("text/html; charset=utf-8");
     Ok(([(CONTENT_TYPE, html_type), (CACHE_CONTROL, HeaderValue::from_static("no-store"))], html).into_response())
