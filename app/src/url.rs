@@ -67,6 +67,25 @@ pub const ALIASES_SAVE: &str = "/aliases/save";
 /// `POST /aliases/remove`: removes an alias.
 pub const ALIASES_REMOVE: &str = "/aliases/remove";
 
+/// `/errors/alerts`: whom to tell of errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Alerts;
+
+impl fmt::Display for Alerts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("/errors/alerts")
+    }
+}
+
+/// `POST /errors/alerts/save`: adds a target, or changes the one with its id.
+pub const ALERT_SAVE: &str = "/errors/alerts/save";
+
+/// `POST /errors/alerts/remove`: removes a target.
+pub const ALERT_REMOVE: &str = "/errors/alerts/remove";
+
+/// `POST /errors/alerts/test`: sends a test to a target.
+pub const ALERT_TEST: &str = "/errors/alerts/test";
+
 /// `POST /demo/start`: sends the demo's traffic to this instance.
 pub const DEMO_START: &str = "/demo/start";
 

@@ -3,6 +3,7 @@
 use crate::ingest::Batch;
 use async_trait::async_trait;
 use model::alias::Aliases;
+use model::alert::{Alert, AlertReader, AlertTarget};
 use model::error::{Deploy, TriageAction};
 use model::port::{ErrorReader, LogReader, Problem, Reader};
 use model::time::Nanos;
@@ -87,6 +88,25 @@ pub trait ErrorStore: ErrorReader {
 
     /// Replaces them. `Bad` says what is wrong with them.
     async fn set_grouping_rules(&self, actor: &str, rules: &str) -> Result<(), Problem>;
+}
+
+/// What writes about alerts, and the queue of those that are to be sent.
+#[async_trait]
+pub trait AlertStore: AlertReader {
+    /// Keeps a target, in place of the one with its id. Returns the id.
+    async fn save_alert_target(&self, target: AlertTarget) -> Result<u64, Problem>;
+
+    /// Forgets a target, with what was still to be sent to it.
+    async fn remove_alert_target(&self, id: u64) -> Result<(), Problem>;
+
+    /// Raises a [`Trigger::Test`](model::alert::Trigger::Test) for this target. `NotFound("target")`
+    async fn test_alert_target(&self, id: u64) -> Result<(), Problem>;
+
+    /// Alerts whose time has come, oldest first, each with where it goes.
+    async fn due_alerts(&self, limit: u32) -> Result<Vec<(Alert, AlertTarget)>, Problem>;
+
+    /// Notes what came of an attempt, and when the next one is; neither delivered nor a next one: it failed for good.
+    async fn note_attempt(&self, id: u64, answer: &str, delivered: bool, next: Option<Nanos>) -> Result<(), Problem>;
 }
 
 /// Why the catalog of the log store was not changed.

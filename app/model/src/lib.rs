@@ -7,6 +7,7 @@ pub mod id;
 pub mod time;
 
 pub mod address;
+pub mod alert;
 pub mod attr;
 pub mod call;
 pub mod error;
