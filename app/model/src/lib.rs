@@ -7,8 +7,10 @@ pub mod id;
 pub mod time;
 
 pub mod address;
+pub mod alert;
 pub mod attr;
 pub mod call;
+pub mod error;
 pub mod json;
 pub mod log;
 pub mod segments;

@@ -14,9 +14,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+mod errors;
 mod links;
 mod logs;
 
+pub use errors::*;
 pub use links::*;
 pub use logs::*;
 

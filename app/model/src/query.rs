@@ -17,6 +17,7 @@
 pub mod ast;
 mod complete;
 mod edit;
+pub mod errors;
 pub mod filter_pattern;
 pub mod insights;
 mod key;
@@ -27,6 +28,7 @@ mod print;
 
 pub use complete::{Completing, Completion, completion};
 pub use edit::{Choice, choice, exclude, with, without};
+pub use errors::parse_errors;
 pub use insights::{LogQuery, parse_logs};
 pub use key::{FIELDS, key_text, parse_key};
 pub use parse::parse;

@@ -73,6 +73,8 @@ pub(super) enum Vocabulary {
     Spans,
     /// Of lines: every key is [`Key::Attribute`] of any scope, by the name written.
     Logs,
+    /// Of groups of errors: as of lines, every key is [`Key::Attribute`] of any scope.
+    Errors,
 }
 
 impl Vocabulary {
@@ -80,7 +82,7 @@ impl Vocabulary {
     pub(super) fn named(self, name: &str) -> Key {
         match self {
             Vocabulary::Spans => named(name),
-            Vocabulary::Logs => Key::Attribute { scope: Scope::Any, name: name.into() },
+            Vocabulary::Logs | Vocabulary::Errors => Key::Attribute { scope: Scope::Any, name: name.into() },
         }
     }
 
@@ -92,7 +94,7 @@ impl Vocabulary {
     /// As [`key_text`].
     pub(super) fn key_text(self, key: &Key) -> String {
         match (self, key) {
-            (Vocabulary::Logs, Key::Attribute { name, .. }) => {
+            (Vocabulary::Logs | Vocabulary::Errors, Key::Attribute { name, .. }) => {
                 if is_plain_key(name) {
                     name.clone()
                 } else {
@@ -111,6 +113,11 @@ impl Vocabulary {
                 "trace_id" | "trace.id" | "trace.trace_id" => Kind::TraceId,
                 "span_id" | "trace.span_id" => Kind::SpanId,
                 "@timestamp" | "@ingestionTime" | "time" => Kind::Moment,
+                _ => Kind::Text,
+            },
+            (Vocabulary::Errors, Key::Attribute { name, .. }) => match name.as_str() {
+                "count" | "people" => Kind::Number,
+                "first_seen" | "last_seen" => Kind::Moment,
                 _ => Kind::Text,
             },
             (_, key) => kind(key),
