@@ -3,5 +3,11 @@
 
 mod frames;
 pub mod grouping;
+mod line;
 pub mod rules;
+mod span;
+mod stack;
 mod template;
+
+pub use line::{LOGGED, from_line};
+pub use span::from_span;

@@ -2,8 +2,11 @@
 
 use crate::ingest::Batch;
 use async_trait::async_trait;
+use model::alert::{Alert, AlertReader, AlertTarget};
 use model::alias::Aliases;
-use model::port::{LogReader, Problem, Reader};
+use model::error::{Deploy, TriageAction};
+use model::port::{ErrorReader, LogReader, Problem, Reader};
+use model::time::Nanos;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -62,6 +65,47 @@ pub trait LogStore: LogReader {
     fn log_seq(&self) -> tokio::sync::watch::Receiver<u64>;
 }
 
+/// What people and sources write about errors, and the alerts of them. Every write leaves a row in the history of its groups.
+#[async_trait]
+pub trait ErrorStore: ErrorReader + AlertStore {
+    /// Does this to each of the groups; numbers that are not there are passed over. Returns how many there were.
+    async fn triage(&self, actor: &str, numbers: &[u64], action: &TriageAction) -> Result<u64, Problem>;
+
+    /// Makes one group of several: what they have and what is still to come counts for the first. `NotFound("error")`
+    async fn merge_errors(&self, actor: &str, into: u64, numbers: &[u64]) -> Result<(), Problem>;
+
+    /// Takes a merged number out again, with its occurrences.
+    async fn unmerge_error(&self, actor: &str, number: u64) -> Result<(), Problem>;
+
+    /// Keeps a deploy, gives it an id (0 in what is given) and returns it.
+    async fn add_deploy(&self, deploy: Deploy) -> Result<u64, Problem>;
+
+    /// Changes the status of a deploy, and when it ended. `NotFound("deploy")`
+    async fn end_deploy(&self, id: u64, status: &str, at: Nanos) -> Result<Deploy, Problem>;
+
+    /// Replaces them. `Bad` says what is wrong with them.
+    async fn set_grouping_rules(&self, actor: &str, rules: &str) -> Result<(), Problem>;
+}
+
+/// What writes about alerts, and the queue of those that are to be sent.
+#[async_trait]
+pub trait AlertStore: AlertReader {
+    /// Keeps a target, in place of the one with its id. Returns the id.
+    async fn save_alert_target(&self, target: AlertTarget) -> Result<u64, Problem>;
+
+    /// Forgets a target, with what was still to be sent to it.
+    async fn remove_alert_target(&self, id: u64) -> Result<(), Problem>;
+
+    /// Raises a [`Trigger::Test`](model::alert::Trigger::Test) for this target. `NotFound("target")`
+    async fn test_alert_target(&self, id: u64) -> Result<(), Problem>;
+
+    /// Alerts whose time has come, oldest first, each with where it goes.
+    async fn due_alerts(&self, limit: u32) -> Result<Vec<(Alert, AlertTarget)>, Problem>;
+
+    /// Notes what came of an attempt, and when the next one is; neither delivered nor a next one: it failed for good.
+    async fn note_attempt(&self, id: u64, answer: &str, delivered: bool, next: Option<Nanos>) -> Result<(), Problem>;
+}
+
 /// Why the catalog of the log store was not changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogProblem {
@@ -79,6 +123,8 @@ pub struct Accepted {
     pub stored: u64,
     /// Log lines now on disk, or there since a request that this one repeats.
     pub lines: u64,
+    /// Errors now on disk.
+    pub errors: u64,
     /// Records the store would not take, with the reason (before the retention floor, more than 24 h ahead).
     pub rejected: Vec<(&'static str, u64)>,
 }

@@ -3,11 +3,13 @@
 //! the blocks of day files (`day`), `fold` keeps those few and full, `read` and its parts answer questions from a `world`, a
 //! picture of all of it.
 
+mod alerts;
 mod chunk;
 mod count;
 mod day;
 mod digest;
 mod directory;
+mod errors;
 mod file;
 mod fold;
 mod intake;
@@ -91,6 +93,7 @@ pub struct Sqlite {
     requests: Mutex<Option<mpsc::Sender<intake::Request>>>,
     orders: mpsc::Sender<seal::Order>,
     log_orders: mpsc::Sender<logs::seal::Order>,
+    error_orders: mpsc::Sender<errors::digest::Order>,
     tasks: tokio::sync::Mutex<Vec<JoinHandle<()>>>,
     in_flight: Arc<Semaphore>,
 }
@@ -119,6 +122,7 @@ struct Core {
     seal_now: Notify,
     sealed_some: Notify,
     logs: logs::LogCore,
+    errors: errors::ErrorCore,
     /// Days before this one are dropped and stay so.
     floor: AtomicI64,
     again_floor: AtomicI64,
@@ -230,7 +234,10 @@ impl Sqlite {
         }
         let logs = logs::LogCore::open(settings.pool(), &directory, past.seq, past.requests).await;
         let logs = logs.map_err(|error| broken("catalog.db", &error))?;
+        let errors = errors::ErrorCore::open(&directory.path.join("catalog.db"), &directory).await;
+        let errors = errors.map_err(|error| broken("catalog.db", &error))?;
         let core = Arc::new(Core {
+            errors,
             logs,
             shared: Arc::default(),
             world: RwLock::new(Arc::new(world)),
@@ -261,19 +268,23 @@ impl Sqlite {
         let unread = |problem: Problem| OpenError::Broken(intake.clone(), problem.to_string());
         replay::replay(&core, past.rows).await.map_err(unread)?;
         logs::seal::replay(&core, past.lines).await.map_err(unread)?;
+        core.errors.replay(past.errors, core.floor_day());
         let (requests, receiver) = mpsc::channel(1024);
         let (orders, ordered) = mpsc::channel(16);
         let (log_orders, logs_ordered) = mpsc::channel(16);
+        let (error_orders, errors_ordered) = mpsc::channel(16);
         let tasks = vec![
             tokio::spawn(intake::run(core.clone(), journal, receiver)),
             tokio::spawn(seal::run(core.clone(), ordered)),
             tokio::spawn(logs::seal::run(core.clone(), logs_ordered)),
+            tokio::spawn(errors::digest::run(core.clone(), errors_ordered)),
         ];
         let store = Sqlite {
             core,
             requests: Mutex::new(Some(requests)),
             orders,
             log_orders,
+            error_orders,
             tasks: tokio::sync::Mutex::new(tasks),
             in_flight: Arc::new(Semaphore::new(IN_FLIGHT as usize)),
         };
@@ -301,6 +312,15 @@ impl Sqlite {
             let _ = wait.await;
         }
         self.settle_logs().await;
+        self.settle_errors().await;
+    }
+
+    /// Waits until every error accepted so far is in its group.
+    pub async fn settle_errors(&self) {
+        let (done, wait) = oneshot::channel();
+        if self.error_orders.send(errors::digest::Order::Settle(done)).await.is_ok() {
+            let _ = wait.await;
+        }
     }
 
     async fn settle_logs(&self) {
@@ -354,6 +374,14 @@ impl Sqlite {
                 false
             }
         });
+        batch.errors.retain(|witness| match reason(witness.time) {
+            None => true,
+            Some(reason) => {
+                let data: String = witness.data.chars().take(500).collect();
+                refuse(Signal::Errors, reason, format!("{} {data}", model::time::Rfc3339(witness.time)));
+                false
+            }
+        });
         refused
     }
 }
@@ -362,8 +390,9 @@ impl Sqlite {
 impl Store for Sqlite {
     async fn accept(&self, source: &'static str, mut batch: Batch, patience: Duration) -> Result<Accepted, Refused> {
         let refused = self.sift(&mut batch);
-        // A line weighs about a quarter of a span.
-        let size = u32::try_from(batch.spans.len() + batch.logs.len() / 4).unwrap_or(IN_FLIGHT).clamp(1, IN_FLIGHT);
+        // A line weighs about a quarter of a span, an error as much as several.
+        let size =
+            u32::try_from(batch.spans.len() + batch.logs.len() / 4 + 4 * batch.errors.len()).unwrap_or(IN_FLIGHT).clamp(1, IN_FLIGHT);
         let permit = match tokio::time::timeout(patience, self.in_flight.clone().acquire_many_owned(size)).await {
             Ok(Ok(permit)) => permit,
             Ok(Err(_closed)) => return Err(Refused::Closed),
@@ -425,7 +454,7 @@ impl Store for Sqlite {
         if tasks.is_empty() {
             return;
         }
-        let (log_sealer, sealer, intake) = (tasks.pop(), tasks.pop(), tasks.pop());
+        let (digest, log_sealer, sealer, intake) = (tasks.pop(), tasks.pop(), tasks.pop(), tasks.pop());
         // The intake first: what it still commits is sealed by the closing sealer, and its rows go at the next start.
         let (done, wait) = oneshot::channel();
         if self.orders.send(seal::Order::Settle(done)).await.is_ok() {
@@ -436,7 +465,8 @@ impl Store for Sqlite {
         }
         let _ = self.orders.send(seal::Order::Close).await;
         let _ = self.log_orders.send(logs::seal::Order::Close).await;
-        for sealer in [sealer, log_sealer].into_iter().flatten() {
+        let _ = self.error_orders.send(errors::digest::Order::Close).await;
+        for sealer in [sealer, log_sealer, digest].into_iter().flatten() {
             let _ = sealer.await;
         }
         self.core.again.close().await;

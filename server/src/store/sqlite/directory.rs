@@ -71,6 +71,11 @@ impl Directory {
         self.days_of(LOGS)
     }
 
+    /// Days that have a file of errors.
+    pub fn error_days(&self) -> std::io::Result<Vec<i64>> {
+        self.days_of(ERRORS)
+    }
+
     fn days_of(&self, what: &str) -> std::io::Result<Vec<i64>> {
         let mut days = Vec::new();
         for entry in std::fs::read_dir(&self.path)? {
@@ -89,6 +94,7 @@ impl Directory {
 
 const SPANS: &str = "spans";
 const LOGS: &str = "logs";
+const ERRORS: &str = "errors";
 
 /// `spans-20261122.db`
 pub fn day_file(day: i64) -> String {
@@ -98,6 +104,11 @@ pub fn day_file(day: i64) -> String {
 /// `logs-20261122.db`
 pub fn log_file(day: i64) -> String {
     file_of(LOGS, day)
+}
+
+/// `errors-20261122.db`
+pub fn error_file(day: i64) -> String {
+    file_of(ERRORS, day)
 }
 
 fn file_of(what: &str, day: i64) -> String {

@@ -5,6 +5,7 @@ use super::Core;
 use super::chunk::{self, Chunk};
 use super::day::lock;
 use super::digest::{Touched, digest};
+use super::errors;
 use super::journal::{Commit, Journal};
 use super::known::KnownTrace;
 use super::ledger::Fate;
@@ -12,9 +13,11 @@ use super::logs;
 use super::lookup;
 use super::supersede::{Superseded, bury};
 use super::world::{Block, Place};
+use crate::errors::{from_line, from_span};
 use crate::ingest::{Batch, Signal};
 use crate::store::block::MAX_SPANS;
 use crate::store::{Accepted, Refused};
+use model::error::Witness;
 use model::port::Problem;
 use model::trace::Summary;
 use std::sync::Arc;
@@ -32,12 +35,17 @@ const TAIL: usize = 16 * MAX_SPANS;
 struct Forgotten {
     spans: u64,
     lines: u64,
+    errors: u64,
 }
 
 impl Forgotten {
     /// What may go now.
     fn new(core: &Core) -> Forgotten {
-        Forgotten { spans: core.sealed.load(Ordering::Acquire), lines: core.logs.sealed.load(Ordering::Acquire) }
+        Forgotten {
+            spans: core.sealed.load(Ordering::Acquire),
+            lines: core.logs.sealed.load(Ordering::Acquire),
+            errors: core.errors.digested.load(Ordering::Acquire),
+        }
     }
 }
 
@@ -71,6 +79,10 @@ pub async fn run(core: Arc<Core>, mut journal: Journal, mut requests: mpsc::Rece
             core.logs.seal_now.notify_one();
             let _ = tokio::time::timeout(Duration::from_millis(20), core.logs.sealed_some.notified()).await;
         }
+        while core.errors.pending_bytes.load(Ordering::Relaxed) > errors::intake::TAIL && !requests.is_closed() {
+            core.errors.digest_now.notify_one();
+            let _ = tokio::time::timeout(Duration::from_millis(20), core.errors.digested_some.notified()).await;
+        }
         let mut count = first.batch.records();
         let mut group = vec![first];
         while count < GROUP
@@ -100,7 +112,8 @@ async fn tidy(core: &Core, journal: &mut Journal, forgotten: &mut Forgotten) {
     let sealed = Forgotten::new(core);
     if sealed != *forgotten {
         let seq = core.next_seq.load(Ordering::Relaxed);
-        match journal.commit(&Commit { seq, sealed: sealed.spans, lines_sealed: sealed.lines, ..Commit::default() }).await {
+        let tidy = Commit { seq, sealed: sealed.spans, lines_sealed: sealed.lines, errors_digested: sealed.errors, ..Commit::default() };
+        match journal.commit(&tidy).await {
             Ok(()) => *forgotten = sealed,
             Err(error) => tracing::error!("the intake could not be tidied: {error}"),
         }
@@ -133,15 +146,17 @@ async fn commit(
     let now = core.now();
     let mut spans = Vec::with_capacity(group.iter().map(|request| request.batch.spans.len()).sum());
     let mut lines = logs::intake::Lines::default();
+    let mut witnesses: Vec<Witness> = Vec::new();
     let mut requests = Vec::with_capacity(group.len());
     let mut ledger = lock(&core.ledger).clone();
     let mut seq = core.next_seq.load(Ordering::Relaxed);
     let first_seq = seq + 1;
     for request in group {
         answers.push((request.answer, request.permit));
-        let Batch { spans: batch, logs, identity, rejected, dropped } = request.batch;
+        let Batch { spans: batch, logs, errors, identity, rejected, dropped } = request.batch;
         ledger.count(request.source, Signal::Traces, Fate::Received, "", batch.len() as u64, now);
         ledger.count(request.source, Signal::Logs, Fate::Received, "", logs.len() as u64, now);
+        ledger.count(request.source, Signal::Errors, Fate::Received, "", errors.len() as u64, now);
         for rejected in rejected {
             ledger.count(request.source, rejected.signal, Fate::Received, "", 1, now);
             ledger.count(request.source, rejected.signal, Fate::Rejected, rejected.reason, 1, now);
@@ -154,7 +169,8 @@ async fn commit(
         let repeated = identity.filter(|_| !logs.is_empty()).is_some_and(|identity| core.logs.again(identity, now));
         let fate = if repeated { Fate::Duplicate } else { Fate::Stored };
         ledger.count(request.source, Signal::Logs, fate, "", logs.len() as u64, now);
-        requests.push((request.source, batch.len(), logs.len() as u64, request.refused));
+        requests.push((request.source, batch.len(), logs.len() as u64, errors.len(), request.refused));
+        witnesses.extend(errors);
         if !repeated {
             lines.identities.extend(identity.filter(|_| !logs.is_empty()).map(|identity| (identity, now)));
             for mut line in logs {
@@ -171,9 +187,11 @@ async fn commit(
     }
     let digested = digest(core, spans, first_seq).await?;
 
+    let before = core.errors.came_before(&witnesses).await.map_err(super::view::unavailable)?;
+    let mut before_of_requests = before.iter();
     let mut accepted = Vec::with_capacity(requests.len());
     let mut fates = digested.fates.iter();
-    for (source, count, lines, refused) in requests {
+    for (source, count, lines, errors, refused) in requests {
         let mut stored = 0;
         let mut again = [0u64; 3];
         for fate in fates.by_ref().take(count) {
@@ -188,9 +206,21 @@ async fn commit(
         ledger.count(source, Signal::Traces, Fate::Duplicate, "", again[0], now);
         ledger.count(source, Signal::Traces, Fate::Conflict, "", again[1], now);
         ledger.count(source, Signal::Traces, Fate::Merged, "", again[2], now);
-        accepted.push(Accepted { stored, lines, rejected: refused });
+        let repeated = before_of_requests.by_ref().take(errors).filter(|before| **before).count();
+        ledger.count(source, Signal::Errors, Fate::Stored, "", (errors - repeated) as u64, now);
+        ledger.count(source, Signal::Errors, Fate::Duplicate, "", repeated as u64, now);
+        accepted.push(Accepted { stored, lines, errors: errors as u64, rejected: refused });
     }
 
+    let mut before = before.iter();
+    witnesses.retain(|_| before.next() != Some(&true));
+    witnesses.extend(digested.spans.iter().flat_map(from_span));
+    witnesses.extend(lines.lines.iter().filter_map(from_line));
+    for witness in &mut witnesses {
+        seq += 1;
+        witness.seq = seq;
+    }
+    let (witnesses, error_rows) = errors::intake::encode(witnesses).await.map_err(super::view::unavailable)?;
     let mut chunks = chunk::encode(digested.spans).await?;
     let (counts, samples) = ledger.take_changes();
     let identities = std::mem::take(&mut lines.identities);
@@ -207,6 +237,8 @@ async fn commit(
         lines: blob,
         requests: &identities,
         lines_sealed: if sealed.lines > forgotten.lines { sealed.lines } else { 0 },
+        errors: error_rows,
+        errors_digested: if sealed.errors > forgotten.errors { sealed.errors } else { 0 },
     };
     let committing = Instant::now();
     if let Err(error) = journal.commit(&commit).await {
@@ -221,6 +253,7 @@ async fn commit(
     if let Some(chunk) = chunk {
         core.logs.publish(chunk);
     }
+    core.errors.publish(witnesses);
     Ok(accepted)
 }
 

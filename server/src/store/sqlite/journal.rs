@@ -12,6 +12,7 @@ use std::time::Duration;
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS intake (seq INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS lines (seq INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS errors (seq INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS request (identity BLOB PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ledger (
@@ -35,6 +36,9 @@ pub const FORGET: &str = "DELETE FROM intake WHERE seq <= ?1";
 pub const LINES: &str = "SELECT seq, data FROM lines ORDER BY seq";
 pub const PUT_LINES: &str = "INSERT INTO lines (seq, data) VALUES (?1, ?2)";
 pub const FORGET_LINES: &str = "DELETE FROM lines WHERE seq <= ?1";
+pub const ERRORS: &str = "SELECT seq, data FROM errors ORDER BY seq";
+pub const PUT_ERRORS: &str = "INSERT INTO errors (seq, data) VALUES (?1, ?2)";
+pub const FORGET_ERRORS: &str = "DELETE FROM errors WHERE seq <= ?1";
 pub const REQUESTS: &str = "SELECT identity, at FROM request";
 pub const PUT_REQUEST: &str = "INSERT OR REPLACE INTO request (identity, at) VALUES (?1, ?2)";
 /// The table is small: requests of a few minutes.
@@ -54,13 +58,16 @@ pub const FORGET_AGAIN: &str = "DELETE FROM again WHERE day < ?1";
 
 /// All of the above, for the test that looks at their query plans.
 #[cfg(test)]
-pub const STATEMENTS: [&str; 16] = [
+pub const STATEMENTS: [&str; 19] = [
     ROWS,
     PUT,
     FORGET,
     LINES,
     PUT_LINES,
     FORGET_LINES,
+    ERRORS,
+    PUT_ERRORS,
+    FORGET_ERRORS,
     SEQ,
     SET_SEQ,
     LEDGER,
@@ -106,6 +113,10 @@ pub struct Commit<'a> {
     pub requests: &'a [(u128, Nanos)],
     /// Rows of lines up to this `seq` are sealed and can go.
     pub lines_sealed: u64,
+    /// (last `seq`, errors as one byte string)
+    pub errors: Vec<(u64, Vec<u8>)>,
+    /// Rows of errors up to this `seq` are digested and can go.
+    pub errors_digested: u64,
 }
 
 /// What the directory's life so far left behind.
@@ -113,6 +124,7 @@ pub struct Past {
     pub rows: Vec<(u64, Vec<u8>)>,
     pub seq: u64,
     pub lines: Vec<(u64, Vec<u8>)>,
+    pub errors: Vec<(u64, Vec<u8>)>,
     pub requests: Vec<(u128, Nanos)>,
     pub ledger: Ledger,
 }
@@ -139,6 +151,10 @@ impl Journal {
         for row in sqlx::query(LINES).fetch_all(&mut writer).await? {
             lines.push((row.try_get::<i64, _>(0)?.cast_unsigned(), row.try_get(1)?));
         }
+        let mut errors = Vec::new();
+        for row in sqlx::query(ERRORS).fetch_all(&mut writer).await? {
+            errors.push((row.try_get::<i64, _>(0)?.cast_unsigned(), row.try_get(1)?));
+        }
         let mut requests = Vec::new();
         for row in sqlx::query(REQUESTS).fetch_all(&mut writer).await? {
             if let Ok(identity) = <[u8; 16]>::try_from(row.try_get::<&[u8], _>(0)?) {
@@ -162,7 +178,7 @@ impl Journal {
             let sample = RejectedSample { at: row.try_get(2)?, reason: row.try_get(3)?, record: row.try_get(4)? };
             samples.push((row.try_get(0)?, row.try_get(1)?, sample));
         }
-        let past = Past { rows, lines, requests, seq: seq.unwrap_or(0).cast_unsigned(), ledger: Ledger::new(counts, samples) };
+        let past = Past { rows, lines, errors, requests, seq: seq.unwrap_or(0).cast_unsigned(), ledger: Ledger::new(counts, samples) };
         Ok((Journal { writer, dirty: true }, past))
     }
 
@@ -200,6 +216,12 @@ impl Journal {
         }
         if commit.lines_sealed > 0 {
             sqlx::query(FORGET_LINES).bind(commit.lines_sealed.cast_signed()).execute(&mut *tx).await?;
+        }
+        for (seq, data) in &commit.errors {
+            sqlx::query(PUT_ERRORS).bind(seq.cast_signed()).bind(data).execute(&mut *tx).await?;
+        }
+        if commit.errors_digested > 0 {
+            sqlx::query(FORGET_ERRORS).bind(commit.errors_digested.cast_signed()).execute(&mut *tx).await?;
         }
         tx.commit().await
     }

@@ -11,7 +11,7 @@ pub async fn retain(core: &Arc<Core>) {
     let kept = today - i64::from(core.config.retention_days.max(1));
     loop {
         let spans = core.world().days.keys().next().copied();
-        let Some(number) = spans.into_iter().chain(core.logs.first_day()).min() else { return };
+        let Some(number) = spans.into_iter().chain(core.logs.first_day()).chain(core.errors.first_day()).min() else { return };
         let old = number < kept;
         let large = core.config.max_disk.is_some_and(|max| core.directory.size() > max) && number < today;
         if !old && !large {
@@ -34,6 +34,7 @@ async fn drop_day(core: &Arc<Core>, number: i64) -> Result<(), anyhow::Error> {
     let entry = core.settings.begin("drop day", &name, at).await?;
     let spans = drop_spans(core, number).await?;
     let lines = core.logs.drop_day(number).await?;
+    core.errors.drop_day(number).await?;
     core.settings.done(entry, spans, core.now()).await?;
     tracing::info!(day = name, spans, lines, "dropped a day");
     Ok(())

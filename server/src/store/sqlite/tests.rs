@@ -3,6 +3,7 @@
 mod abrupt;
 mod counts;
 mod documents;
+mod errors;
 mod joins;
 mod lines;
 mod plans;
@@ -105,7 +106,7 @@ async fn what_is_acknowledged_is_found_at_once_and_after_sealing_and_after_a_res
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).await;
     let spans: Vec<Span> = (0..50).flat_map(|trace| (0..5).map(move |id| span(trace, id, NOON - i64::from(trace) * SECOND))).collect();
-    assert_eq!(put(&store, spans).await, Accepted { stored: 250, lines: 0, rejected: vec![] });
+    assert_eq!(put(&store, spans).await, Accepted { stored: 250, lines: 0, errors: 0, rejected: vec![] });
     for _ in 0..2 {
         assert_eq!(census(&store).await, (50, 250, 250));
         let found = rows(&store, "number:3").await;
@@ -292,7 +293,7 @@ async fn days_go_by_age_and_by_size_and_never_come_back() {
         put(&store, vec![span(day, 0, NOON - i64::from(day) * DAY)]).await;
     }
     let late = put(&store, vec![span(9, 0, NOON - 4 * DAY), span(9, 1, NOON + DAY + 1), span(9, 2, NOON + DAY)]).await;
-    assert_eq!(late, Accepted { stored: 1, lines: 0, rejected: vec![(BEFORE_FLOOR, 1), (TOO_FAR_AHEAD, 1)] });
+    assert_eq!(late, Accepted { stored: 1, lines: 0, errors: 0, rejected: vec![(BEFORE_FLOOR, 1), (TOO_FAR_AHEAD, 1)] });
     let ledger = store.ledger().await.unwrap().remove(0);
     assert_eq!((ledger.received, ledger.stored, ledger.rejected.len(), ledger.samples.len()), (7, 5, 2, 2));
     store.settle().await;

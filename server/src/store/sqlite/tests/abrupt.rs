@@ -8,7 +8,7 @@ pub(super) fn snapshot(from: &Path, to: &Path) {
     let _ = std::fs::remove_dir_all(to);
     std::fs::create_dir_all(to).unwrap();
     let mut files: Vec<_> = std::fs::read_dir(from).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
+    files.sort_by_key(|file| (!file.to_string_lossy().contains("intake.db"), file.clone()));
     for file in files {
         std::fs::copy(&file, to.join(file.file_name().unwrap())).unwrap();
     }

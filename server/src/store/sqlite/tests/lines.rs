@@ -97,7 +97,7 @@ async fn lines_are_found_at_once_and_after_sealing_and_after_a_restart() {
     let store = open(dir.path()).await;
     let all = many(900, NOON);
     for (at, part) in all.chunks(100).enumerate() {
-        assert_eq!(write(&store, at as u128, part.to_vec()).await, Accepted { stored: 0, lines: 100, rejected: vec![] });
+        assert_eq!(write(&store, at as u128, part.to_vec()).await, Accepted { stored: 0, lines: 100, errors: 0, rejected: vec![] });
         if at == 2 {
             store.settle().await;
         }
@@ -165,7 +165,7 @@ async fn equal_lines_stay_and_equal_requests_do_not() {
     let late =
         write(&store, 3, vec![line("g", "s", NOON - 40 * DAY, "old"), line("g", "s", NOON + 2 * DAY, "new"), line("g", "s", NOON, "now")])
             .await;
-    assert_eq!(late, Accepted { stored: 0, lines: 1, rejected: vec![(BEFORE_FLOOR, 1), (TOO_FAR_AHEAD, 1)] });
+    assert_eq!(late, Accepted { stored: 0, lines: 1, errors: 0, rejected: vec![(BEFORE_FLOOR, 1), (TOO_FAR_AHEAD, 1)] });
     store.close().await;
 }
 

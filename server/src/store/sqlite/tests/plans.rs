@@ -20,7 +20,9 @@ async fn no_statement_reads_a_whole_table() {
     store.close().await;
     // Read once, whole, when a day or the store is opened.
     let whole = [day::BLOCKS, day::RUNS, day::GONE, journal::ROWS, journal::LEDGER, journal::SAMPLES, settings::PENDING, settings::ALIASES];
-    let whole = [&whole[..], &[journal::LINES, journal::REQUESTS, journal::FORGET_REQUESTS, logs::day::BLOCKS, logs::day::GONE]].concat();
+    let whole =
+        [&whole[..], &[journal::LINES, journal::ERRORS, journal::REQUESTS, journal::FORGET_REQUESTS, logs::day::BLOCKS, logs::day::GONE]]
+            .concat();
     let statements: [(&str, &[&str]); 4] = [
         ("intake.db", &journal::STATEMENTS),
         ("catalog.db", &settings::STATEMENTS),
