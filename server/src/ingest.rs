@@ -4,9 +4,11 @@
 pub mod attrs;
 pub mod body;
 pub mod cloudwatch;
+mod cors;
 pub mod lines;
 pub mod otlp;
 pub mod own;
+pub mod rollbar;
 pub mod scrub;
 pub mod xray;
 
@@ -14,6 +16,7 @@ use crate::auth::Keys;
 use crate::meter::{Count, Meter};
 use crate::store::{Accepted, Refused, Store};
 use body::Budget;
+use model::error::Witness;
 use model::log::Line;
 use model::span::Span;
 use model::time::Nanos;
@@ -44,6 +47,8 @@ pub struct Batch {
     pub spans: Vec<Span>,
     /// In the sender's order. Their origin, trace and severity are final.
     pub logs: Vec<Line>,
+    /// Of senders of errors; what spans and log records say of errors is found in them when they are stored.
+    pub errors: Vec<Witness>,
     /// Tells a request with logs from any other but its own repetition: equal lines in one millisecond are legitimate, a request that
     /// comes again within [`REPEATED`] is not. Of `amz-sdk-invocation-id` if there is one, else of the body.
     pub identity: Option<u128>,
@@ -56,13 +61,17 @@ pub struct Batch {
 impl Batch {
     /// Records to be stored.
     pub fn records(&self) -> usize {
-        self.spans.len() + self.logs.len()
+        self.spans.len() + self.logs.len() + self.errors.len()
     }
 
     /// What its records are: a request holds one signal.
     pub fn signal(&self) -> Signal {
         let lines = if self.logs.is_empty() { None } else { Some(Signal::Logs) };
-        lines.or_else(|| self.rejected.first().filter(|_| self.spans.is_empty()).map(|record| record.signal)).unwrap_or(Signal::Traces)
+        let errors = if self.errors.is_empty() { None } else { Some(Signal::Errors) };
+        lines
+            .or(errors)
+            .or_else(|| self.rejected.first().filter(|_| self.spans.is_empty()).map(|record| record.signal))
+            .unwrap_or(Signal::Traces)
     }
 }
 
@@ -82,6 +91,7 @@ pub enum Signal {
     Traces,
     Logs,
     Metrics,
+    Errors,
 }
 
 impl Signal {
@@ -90,6 +100,7 @@ impl Signal {
             Signal::Traces => "traces",
             Signal::Logs => "logs",
             Signal::Metrics => "metrics",
+            Signal::Errors => "errors",
         }
     }
 }
@@ -104,12 +115,13 @@ pub struct Source {
 }
 
 /// Every way in. A new source is a row here and a file in `ingest/`.
-pub const SOURCES: [Source; 5] = [
+pub const SOURCES: [Source; 6] = [
     Source { name: "otlp_http", title: "OpenTelemetry over HTTP" },
     Source { name: "otlp_grpc", title: "OpenTelemetry over gRPC" },
     Source { name: "xray_udp", title: "AWS X-Ray SDKs, as their daemon" },
     Source { name: "xray_api", title: "AWS X-Ray API" },
     Source { name: cloudwatch::SOURCE, title: "CloudWatch Logs API" },
+    Source { name: rollbar::SOURCE, title: "Rollbar SDKs" },
 ];
 
 /// How long a request with logs is remembered.
@@ -148,16 +160,16 @@ impl Ingest {
             *rejected.entry(record.reason).or_default() += 1;
         }
         let (signal, dropped) = (batch.signal().as_str(), batch.dropped.clone());
-        let received = (batch.spans.len() + batch.logs.len() + batch.rejected.len()) as u64;
+        let received = (batch.records() + batch.rejected.len()) as u64;
         if received == 0 && dropped.is_empty() {
             return Ok(rejected);
         }
-        let Accepted { stored, lines, rejected: late } = self.store.accept(source, batch, patience).await?;
+        let Accepted { stored, lines, errors, rejected: late } = self.store.accept(source, batch, patience).await?;
         for (reason, count) in late {
             *rejected.entry(reason).or_default() += count;
         }
         self.meter.add(Count::Received, source, signal, "", received);
-        self.meter.add(Count::Stored, source, signal, "", stored + lines);
+        self.meter.add(Count::Stored, source, signal, "", stored + lines + errors);
         for (reason, count) in &rejected {
             self.meter.add(Count::Rejected, source, signal, reason, *count);
         }

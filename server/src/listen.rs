@@ -1,8 +1,11 @@
 //! Binding and accepting: one accept loop per listener, HTTP/1 and HTTP/2 on each, and a shutdown that lets requests end.
 
 use crate::config::{Addr, Config, Listen};
+use crate::ingest::rollbar::Peer;
 use crate::ingest::xray::udp;
 use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -12,6 +15,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tower::ServiceExt as _;
 
 /// How long requests may take to end once the server stops.
 const GRACE: Duration = Duration::from_secs(10);
@@ -146,9 +150,9 @@ async fn told(stop: &mut watch::Receiver<bool>) {
 pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
     let graceful = GracefulShutdown::new();
     loop {
-        let stream = tokio::select! {
+        let (stream, from) = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of file descriptors, or a connection that went before it was accepted: neither ends the server.
                     tracing::warn!("cannot accept a connection: {error}");
@@ -169,7 +173,12 @@ pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Recei
             .keep_alive_interval(Duration::from_secs(60))
             .keep_alive_timeout(Duration::from_secs(20))
             .max_concurrent_streams(256);
-        let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone())).into_owned();
+        let router = router.clone();
+        let service = tower::service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(from.ip().to_canonical()));
+            router.clone().oneshot(request)
+        });
+        let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).into_owned();
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {

@@ -5,7 +5,7 @@ mod access;
 mod json;
 mod severity;
 mod stream;
-mod trace;
+pub mod trace;
 
 pub use access::AccessLine;
 pub use stream::{StreamParts, stream_parts};

@@ -198,8 +198,8 @@ pub fn translate(arrival: &Arrival, signal: Option<Signal>, format: Format, body
         (Signal::Traces, Format::Json) => json::traces(body, &mut translator)?,
         (Signal::Logs, Format::Protobuf) => wire::logs(body, &mut translator)?,
         (Signal::Logs, Format::Json) => json::logs(body, &mut translator)?,
-        (Signal::Metrics, Format::Protobuf) => translator.not_kept(signal, wire::count_points(body)?),
-        (Signal::Metrics, Format::Json) => translator.not_kept(signal, json::count_points(body)?),
+        (Signal::Metrics | Signal::Errors, Format::Protobuf) => translator.not_kept(signal, wire::count_points(body)?),
+        (Signal::Metrics | Signal::Errors, Format::Json) => translator.not_kept(signal, json::count_points(body)?),
     }
     Ok((signal, translator.finish(body)))
 }

@@ -8,9 +8,28 @@ mod text;
 pub use text::clean_message;
 
 use model::attr::Value;
+use regex::Regex;
+use std::sync::{LazyLock, OnceLock};
 
 /// What stands where a secret stood.
 pub const REDACTED: &str = "REDACTED";
+
+/// Names that mean secrets here besides those that do everywhere, in lower case.
+static ALSO: OnceLock<Vec<String>> = OnceLock::new();
+
+/// Names that mean secrets in this team's data, from its configuration; once, before anything arrives. Case and what stands between words do not
+/// matter.
+pub fn also(names: &[String]) {
+    let _ = ALSO.set(names.iter().map(|name| plain(name)).filter(|name| !name.is_empty()).collect());
+}
+
+fn plain(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+fn is_also_secret(key: &str) -> bool {
+    ALSO.get().is_some_and(|names| !names.is_empty() && names.contains(&plain(key)))
+}
 
 /// What the name of an attribute or query parameter says about its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +39,8 @@ enum Class {
     Url,
     /// A bare query or `key=value;` list.
     Parameters,
+    /// What a program says of an error: free text, which every system that saw the error must scrub alike, or they seem to differ.
+    Message,
 }
 
 /// Replaces the value of `key` where the key names a secret, and secrets inside values that are URLs.
@@ -48,8 +69,41 @@ pub fn clean_name(name: &mut String) {
     }
 }
 
+/// A text whose name says that it is a URL or a list of parameters.
+pub fn clean_where(key: &str, text: &mut String) {
+    match class(key) {
+        Class::Plain | Class::Secret | Class::Message => {}
+        class => clean_text(text, class),
+    }
+}
+
+/// What is a secret by its looks alone, whatever it is called: tokens of well-known makers, JSON web tokens, private keys.
+static SECRET_VALUE: LazyLock<Regex> = LazyLock::new(|| {
+    let makers = [
+        r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",
+        r"\bA(?:KIA|SIA)[0-9A-Z]{16}\b",
+        r"\b(?:sk|rk|pk|tok)_(?:live|test)_[A-Za-z0-9]{10,}",
+        r"\bgh[pousr]_[A-Za-z0-9]{36,}",
+        r"\bgithub_pat_[A-Za-z0-9_]{22,}",
+        r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}",
+        r"-----BEGIN [A-Z ]*PRIVATE KEY-----[A-Za-z0-9+/=\s]*(?:-----END [A-Z ]*PRIVATE KEY-----)?",
+    ];
+    Regex::new(&makers.join("|")).expect("a regular expression")
+});
+
+/// Replaces what looks like a secret in any text.
+pub fn clean_values(text: &mut String) {
+    if let std::borrow::Cow::Owned(clean) = SECRET_VALUE.replace_all(text, REDACTED) {
+        *text = clean;
+    }
+}
+
 fn clean_texts(value: &mut Value, class: Class) {
     match value {
+        Value::Str(text) if class == Class::Message => {
+            clean_message(text);
+            clean_values(text);
+        }
         Value::Str(text) => clean_text(text, class),
         // Captured headers are lists of texts: `http.request.header.referer`.
         Value::List(items) => items.iter_mut().for_each(|item| clean_texts(item, class)),
@@ -107,6 +161,9 @@ fn is_secret_parameter(name: &str) -> bool {
 }
 
 fn class(key: &str) -> Class {
+    if is_also_secret(key) {
+        return Class::Secret;
+    }
     let mut found = Class::Plain;
     let (mut before, mut last) = ("", "");
     for part in segments(key) {
@@ -125,6 +182,7 @@ fn class(key: &str) -> Class {
         3 if is(last, "url") || is(last, "uri") || is(last, "dsn") => Class::Url,
         4 if is(last, "full") && is(before, "url") || is(last, "href") => Class::Url,
         5 if is(last, "query") && is(before, "url") => Class::Parameters,
+        7 | 10 if is(before, "exception") && (is(last, "message") || is(last, "stacktrace")) => Class::Message,
         6 if is(last, "target") || is(last, "string") && is(before, "connection") => Class::Url,
         7 if is(last, "referer") => Class::Url,
         8 if is(last, "referrer") || is(last, "location") || is(last, "endpoint") || is(last, "original") && is(before, "url") => {

@@ -3,12 +3,12 @@
 
 use super::{Failure, Format, Outcome, Readable, note_failure, take};
 use crate::ingest::body::{self, Encoding, Framing};
+use crate::ingest::cors;
 use crate::ingest::{Ingest, PATIENCE, Signal};
 use axum::body::Body;
 use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, ORIGIN,
-    RETRY_AFTER, VARY,
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW, CONTENT_ENCODING, CONTENT_TYPE,
+    ORIGIN, RETRY_AFTER, VARY,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsPartialSuccess, ExportLogsServiceResponse};
@@ -17,6 +17,10 @@ use opentelemetry_proto::tonic::collector::trace::v1::{ExportTracePartialSuccess
 use prost::Message as _;
 
 const SOURCE: &str = "otlp_http";
+
+/// What browsers send along.
+const USUAL_HEADERS: &str =
+    "content-type, content-encoding, traceparent, tracestate, authorization, api-key, x-honeycomb-team, x-honeycomb-dataset";
 
 /// `google.rpc.Status` (googleapis `google/rpc/status.proto`), without details.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -41,7 +45,7 @@ pub fn format_of(headers: &HeaderMap) -> Option<Format> {
 pub async fn export(ingest: &Ingest, signal: Option<Signal>, request: Request<Body>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let mut response = match parts.method {
-        Method::OPTIONS => preflight(&parts.headers),
+        Method::OPTIONS => cors::preflight(&parts.headers, USUAL_HEADERS),
         Method::POST => {
             // An error about the content type itself is JSON: whoever sent it may be a person.
             let format = format_of(&parts.headers);
@@ -86,7 +90,8 @@ fn success(outcome: &Outcome, format: Format) -> Response<Body> {
             let rejected = match outcome.signal {
                 Signal::Traces => "rejectedSpans",
                 Signal::Logs => "rejectedLogRecords",
-                Signal::Metrics => "rejectedDataPoints",
+                // OTLP has no signal of errors.
+                Signal::Metrics | Signal::Errors => "rejectedDataPoints",
             };
             // protobuf's JSON has int64 as text.
             let partial = serde_json::json!({rejected: outcome.rejected_count().to_string(), "errorMessage": outcome.message()});
@@ -109,7 +114,7 @@ pub fn response_message(outcome: &Outcome) -> Vec<u8> {
                 .then(|| ExportLogsPartialSuccess { rejected_log_records: outcome.rejected_count(), error_message: outcome.message() });
             ExportLogsServiceResponse { partial_success }.encode_to_vec()
         }
-        Signal::Metrics => ExportMetricsServiceResponse { partial_success: None }.encode_to_vec(),
+        Signal::Metrics | Signal::Errors => ExportMetricsServiceResponse { partial_success: None }.encode_to_vec(),
     }
 }
 
@@ -162,23 +167,6 @@ fn answer(status: StatusCode, format: Format, body: Vec<u8>) -> Response<Body> {
         Format::Json => "application/json",
     };
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response
-}
-
-/// Browsers may send from any page: nothing is read back, and no cookie of ours means anything here.
-fn preflight(request: &HeaderMap) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    let headers = response.headers_mut();
-    let usual = HeaderValue::from_static(
-        "content-type, content-encoding, traceparent, tracestate, authorization, api-key, x-honeycomb-team, x-honeycomb-dataset",
-    );
-    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST, OPTIONS"));
-    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, request.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned().unwrap_or(usual));
-    headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
-    if request.contains_key("access-control-request-private-network") {
-        headers.insert("access-control-allow-private-network", HeaderValue::from_static("true"));
-    }
     response
 }
 
