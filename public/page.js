@@ -103,7 +103,7 @@
 
   // Keys. Pages add their own rows to the sheet; the trace page has its own handlers.
   const typing = (target) => target.closest && target.closest("input, textarea, select, [contenteditable]");
-  const sheet = () => document.getElementById("trace-keys") || document.getElementById("keys");
+  const sheet = () => document.getElementById("trace-keys") || document.getElementById("error-keys") || document.getElementById("keys");
   const rows = () => [...all("[data-row]")];
   const move = (step) => {
     const list = rows();
@@ -132,6 +132,8 @@
     } else if (Date.now() - leader < 1200) {
       const link = document.querySelector(`nav a[data-key="${CSS.escape(event.key)}"]`);
       leader = 0;
+      // The second key of two is nobody else's.
+      event.preventDefault();
       if (link) location.href = link.href;
     } else if (event.key === "j" || event.key === "k") {
       if (move(event.key === "j" ? 1 : -1)) event.preventDefault();

@@ -15,8 +15,12 @@ use leptos::prelude::*;
 use leptos_meta::{MetaTags, provide_meta_context};
 use leptos_router::components::{Route, Router, Routes};
 use leptos_router::{ParamSegment, SsrMode, StaticSegment};
+use pages::alerts::AlertsPage;
 use pages::aliases::AliasesPage;
 use pages::api_docs::ApiDocsPage;
+use pages::error::{ErrorByUuidPage, ErrorPage};
+use pages::error_rules::ErrorRulesPage;
+use pages::errors::ErrorsPage;
 use pages::logs::{LogContextPage, LogLinePage, LogsPage};
 use pages::not_found::NotFoundPage;
 use pages::overview::OverviewPage;
@@ -82,6 +86,10 @@ impl Host {
     }
 }
 
+/// What the reader calls themselves, for the history of what they do; empty if they never said. The server takes it from a cookie.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Visitor(pub String);
+
 /// The document around every page. `options` name the browser bundle.
 ///
 /// Links load whole pages: the router of islands mode (`islands_router`) compares documents by position, and leaves islands
@@ -99,6 +107,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
                 <link rel="stylesheet" href=css/>
                 <script src="/page.js" nonce=use_nonce()></script>
+                <script src="/errors.js" nonce=use_nonce()></script>
                 <HydrationScripts options islands=true/>
                 <MetaTags/>
             </head>
@@ -123,6 +132,11 @@ pub fn App() -> impl IntoView {
                 <Route path=StaticSegment("logs") view=LogsPage ssr=SsrMode::Async/>
                 <Route path=(StaticSegment("logs"), StaticSegment("line"), ParamSegment("at")) view=LogLinePage ssr=SsrMode::Async/>
                 <Route path=(StaticSegment("logs"), StaticSegment("context"), ParamSegment("at")) view=LogContextPage ssr=SsrMode::Async/>
+                <Route path=StaticSegment("errors") view=ErrorsPage ssr=SsrMode::Async/>
+                <Route path=(StaticSegment("errors"), StaticSegment("alerts")) view=AlertsPage ssr=SsrMode::Async/>
+                <Route path=(StaticSegment("errors"), StaticSegment("rules")) view=ErrorRulesPage ssr=SsrMode::Async/>
+                <Route path=(StaticSegment("e"), StaticSegment("uuid"), ParamSegment("uuid")) view=ErrorByUuidPage ssr=SsrMode::Async/>
+                <Route path=(StaticSegment("e"), ParamSegment("number")) view=ErrorPage ssr=SsrMode::Async/>
                 <Route path=StaticSegment("sources") view=SourcesPage ssr=SsrMode::Async/>
                 <Route path=StaticSegment("sampling") view=SamplingPage ssr=SsrMode::Async/>
                 <Route path=StaticSegment("aliases") view=AliasesPage ssr=SsrMode::Async/>

@@ -2,9 +2,10 @@
 //! and after. Never over span links, which join requests.
 
 use model::address::{SpanAddress, System};
+use model::error::ErrorPin;
 use model::id::TraceId;
 use model::log::Line;
-use model::port::{Ask, LineLinks, LogOrder, LogReader, LogSearch, Order, Problem, Reader, TraceSearch};
+use model::port::{Ask, ErrorReader, LineLinks, LogOrder, LogReader, LogSearch, Order, Problem, Reader, TraceSearch};
 use model::query::parse_logs;
 use model::request::{named, naming};
 use model::span::Span;
@@ -121,6 +122,13 @@ pub async fn lines(logs: &dyn LogReader, links: &dyn LineLinks, ask: &Ask, id: T
     lines.extend(links.near(&ask, spans, &lines).await);
     lines.sort_by_key(|line| (line.time, line.seq));
     lines
+}
+
+/// The errors of a request, in the order they happened; none if they cannot be read.
+pub async fn pins(errors: &dyn ErrorReader, ask: &Ask, recorded: &Recorded) -> Vec<ErrorPin> {
+    let ids: Vec<TraceId> = recorded.systems.iter().map(|system| system.trace_id).collect();
+    let ask = ask.clone().until(Instant::now() + LINES_WITHIN);
+    errors.errors_of_traces(&ask, &ids).await.unwrap_or_default()
 }
 
 /// Traces of which a span names this one.

@@ -2,14 +2,17 @@
 
 pub mod chart;
 pub mod empty;
+pub mod error;
 pub mod facets;
 pub mod frame;
 pub mod icon;
 pub mod json;
+pub mod keys;
 pub mod message;
 pub mod moment;
 pub mod picker;
 pub mod setup;
+pub mod stack;
 
 use model::attr::Value;
 use model::time::{Human, Nanos};

@@ -4,6 +4,7 @@
 //! writing is canonical: parameters in a fixed order, defaults left out.
 
 mod api;
+mod errors;
 mod find;
 mod logs;
 mod overview;
@@ -13,12 +14,15 @@ mod trace;
 mod traces;
 
 pub use api::{ApiColumns, ApiCount, ApiDocs, ApiFacets, ApiKeys, ApiTrace, ApiTraces, ApiValues};
+pub use errors::{
+    ErrorByUuid, ErrorPage, Errors, RULES, RULES_SAVE, Rules, TRIAGE, TRIAGE_NAME, Tab as ErrorTab, back, parse_sort, sort_text,
+};
 pub use find::{Find, Found, find};
 pub use logs::{
     ApiLogLine, ApiLogPanel, ApiLogs, Around, LogCall, LogContext, LogLine, LogView, Logs, VIEW_REMOVE, VIEW_SAVE, parse_log_order,
 };
 pub use overview::Overview;
-pub use pairs::{Pairs, Writer};
+pub use pairs::{Pairs, Writer, encoded};
 pub use range::{Length, Range, RangeError};
 pub use trace::Trace;
 pub use traces::{Traces, order_text, parse_order};
@@ -66,6 +70,25 @@ pub const ALIASES_SAVE: &str = "/aliases/save";
 
 /// `POST /aliases/remove`: removes an alias.
 pub const ALIASES_REMOVE: &str = "/aliases/remove";
+
+/// `/errors/alerts`: whom to tell of errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Alerts;
+
+impl fmt::Display for Alerts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("/errors/alerts")
+    }
+}
+
+/// `POST /errors/alerts/save`: adds a target, or changes the one with its id.
+pub const ALERT_SAVE: &str = "/errors/alerts/save";
+
+/// `POST /errors/alerts/remove`: removes a target.
+pub const ALERT_REMOVE: &str = "/errors/alerts/remove";
+
+/// `POST /errors/alerts/test`: sends a test to a target.
+pub const ALERT_TEST: &str = "/errors/alerts/test";
 
 /// `POST /demo/start`: sends the demo's traffic to this instance.
 pub const DEMO_START: &str = "/demo/start";

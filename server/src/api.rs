@@ -9,6 +9,7 @@ pub mod cloudwatch;
 mod columns;
 mod completion;
 mod demo;
+mod errors;
 mod find;
 mod lists;
 pub mod logs;
@@ -21,7 +22,7 @@ mod stats;
 mod trace;
 pub mod xray;
 
-use crate::store::{LogStore, Store};
+use crate::store::{ErrorStore, LogStore, Store};
 use app::url::{ALIASES_REMOVE, ALIASES_SAVE, DEMO_REMOVE, DEMO_START};
 use axum::Router;
 use axum::routing::{get, post};
@@ -31,15 +32,19 @@ use std::sync::Arc;
 /// What handlers need.
 type State = axum::extract::State<Arc<dyn Store>>;
 
-/// Log lines, and what ties them to traces.
+/// What is shown beside a trace: its log lines, what ties them to it, and its errors.
 #[derive(Clone)]
-struct Lines {
-    logs: Arc<dyn LogStore>,
-    links: Arc<dyn LineLinks>,
+pub struct Beside {
+    pub logs: Arc<dyn LogStore>,
+    pub links: Arc<dyn LineLinks>,
+    pub errors: Arc<dyn ErrorStore>,
 }
 
+pub(crate) use answer::Failure;
+
 /// Every route under `/api/`, `/aliases/` and `/demo/`, and `/find`.
-pub fn routes(store: Arc<dyn Store>, logs: Arc<dyn LogStore>, links: Arc<dyn LineLinks>) -> Router {
+pub fn routes(store: Arc<dyn Store>, beside: Beside) -> Router {
+    let errors = errors::routes(beside.errors.clone());
     Router::new()
         .route("/api/traces", get(lists::traces))
         .route("/api/traces/count", get(lists::count))
@@ -65,6 +70,7 @@ pub fn routes(store: Arc<dyn Store>, logs: Arc<dyn LogStore>, links: Arc<dyn Lin
         .route(DEMO_START, post(demo::start))
         .route(DEMO_REMOVE, post(demo::remove))
         .with_state(store)
-        // Of a trace its log lines are a part.
-        .layer(axum::Extension(Lines { logs, links }))
+        .merge(errors)
+        // Of a trace its log lines are a part, and its errors.
+        .layer(axum::Extension(beside))
 }

@@ -64,6 +64,14 @@ pub struct Config {
     #[arg(long = "host", env = "CLEW_HOST", value_name = "NAME", value_delimiter = ',', global = true)]
     pub hosts: Vec<String>,
 
+    /// More names whose values are secrets and are not stored, beside password, token, authorization and the like
+    #[arg(long = "scrub", env = "CLEW_SCRUB", value_name = "NAME", value_delimiter = ',', global = true)]
+    pub scrub: Vec<String>,
+
+    /// Where people open the pages, for links in alerts, e.g. https://clew.example.com [default: the address of the pages]
+    #[arg(long, env = "CLEW_PUBLIC_URL", value_name = "URL", global = true)]
+    pub public_url: Option<String>,
+
     /// Print one line of JSON with the bound addresses once everything listens
     #[arg(long, env = "CLEW_READY_JSON", global = true)]
     pub ready_json: bool,
@@ -162,6 +170,8 @@ impl Config {
             max_disk: None,
             keys: None,
             hosts: Vec::new(),
+            scrub: Vec::new(),
+            public_url: None,
             ready_json: false,
         }
     }

@@ -2,15 +2,17 @@
 
 use crate::api::cloudwatch::{self as log_reads, Queries};
 use crate::api::xray as xray_reads;
+use crate::api::{self, Beside};
 use crate::guard::Hosts;
 use crate::ingest::cloudwatch::{self, envelope, sts};
 use crate::ingest::otlp::{grpc, http, signal_of_path};
+use crate::ingest::rollbar;
 use crate::ingest::xray::api as xray;
 use crate::ingest::{Ingest, Signal};
 use crate::links::Links;
-use crate::store::{LogStore, Store};
+use crate::store::{ErrorStore, LogStore, Store};
 use crate::views::{self, Views};
-use crate::{api, pages};
+use crate::{alerts, pages, triage};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -30,6 +32,7 @@ use tower_http::compression::CompressionLayer;
 pub struct AppState {
     pub store: Arc<dyn Store>,
     pub logs: Arc<dyn LogStore>,
+    pub errors: Arc<dyn ErrorStore>,
     pub ingest: Arc<Ingest>,
     pub hosts: Arc<Hosts>,
     pub views: Arc<Views>,
@@ -55,6 +58,7 @@ enum Protocol {
     Sts,
     /// An operation that reads what is stored, of whatever source.
     XrayRead(xray_reads::Operation),
+    Rollbar(rollbar::Operation),
     /// The operation; none if it is not served, but signed for X-Ray.
     Xray(Option<xray::Operation>),
 }
@@ -78,6 +82,9 @@ fn protocol_of(request: &Request) -> Option<Protocol> {
     }
     if sts::is_for(request.method(), path, headers) {
         return Some(Protocol::Sts);
+    }
+    if let Some(operation) = rollbar::operation_of(request.method(), path, headers) {
+        return Some(Protocol::Rollbar(operation));
     }
     if let Some(operation) = xray_reads::operation_of(request.method(), path) {
         return Some(Protocol::XrayRead(operation));
@@ -111,6 +118,15 @@ async fn answer(state: &AppState, protocol: Protocol, request: Request) -> Respo
         },
         Protocol::LogsUnknown => unknown_action(&request),
         Protocol::Sts => sts::call(ingest, request).await,
+        Protocol::Rollbar(operation) => {
+            // Items may come from any page; deploys are nobody's but the team's.
+            if !operation.only_adds_items()
+                && let Err(refusal) = state.hosts.check(request.method(), request.uri(), request.headers())
+            {
+                return rollbar::refused(refusal.message());
+            }
+            rollbar::call(ingest, &*state.errors, operation, request).await
+        }
         // Who may not read the pages may not read this.
         Protocol::XrayRead(operation) => match state.hosts.check(request.method(), request.uri(), request.headers()) {
             Ok(()) => xray_reads::call(ingest, operation, request).await,
@@ -154,16 +170,18 @@ pub fn xray_port(state: AppState) -> Router {
 /// The page port: sources first, then guarded pages and API.
 pub fn page_port(state: AppState) -> Router {
     let links: Arc<dyn LineLinks> = Arc::new(Links::new(state.store.clone(), state.logs.clone()));
-    let (store, logs) = (state.store.clone(), state.logs.clone());
+    let (store, logs, errors) = (state.store.clone(), state.logs.clone(), state.errors.clone());
     let of_lines = api::logs::Logs { store: store.clone(), logs: logs.clone(), links: links.clone(), stopped: state.stopped.clone() };
     let guarded = Router::new()
         .route("/metrics", get(metrics))
         .with_state(state.clone())
-        .merge(api::routes(store.clone(), logs.clone(), links.clone()))
+        .merge(api::routes(store.clone(), Beside { logs: logs.clone(), links: links.clone(), errors: errors.clone() }))
         .merge(api::sampling::routes(state.ingest.sampling.clone()))
         .merge(api::logs::routes(of_lines))
         .merge(views::routes(state.views.clone()))
-        .merge(pages::routes(store, logs, links, state.ingest.sampling.clone(), state.views.clone()))
+        .merge(triage::routes(errors.clone()))
+        .merge(alerts::forms::routes(errors.clone()))
+        .merge(pages::routes(store, logs, links, errors, state.ingest.sampling.clone(), state.views.clone()))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(from_fn_with_state(state.clone(), guard));
     Router::new().route("/healthz", get(healthz)).merge(guarded).layer(from_fn_with_state(state, sources_first))

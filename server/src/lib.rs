@@ -11,8 +11,10 @@ pub mod links;
 pub mod api;
 pub mod assets;
 pub mod pages;
+pub mod triage;
 pub mod views;
 
+pub mod alerts;
 pub mod demo;
 
 pub mod auth;
@@ -21,6 +23,7 @@ pub mod http;
 pub mod listen;
 pub mod meter;
 
+use alerts::Alerts;
 use auth::Keys;
 use config::{Addr, Config, Listen};
 use guard::Hosts;
@@ -33,7 +36,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use store::sqlite::{Sqlite, StoreConfig};
-use store::{LogStore, Store};
+use store::{ErrorStore, LogStore, Store};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use views::Views;
@@ -87,7 +90,7 @@ pub async fn serve(config: Config) -> Result<Running, String> {
         let store = Sqlite::open(options).await.map_err(|error| error.to_string())?;
         store.set_listeners(listeners);
         warnings.into_iter().for_each(|warning| store.warn(warning));
-        Ok((store.clone() as Arc<dyn Store>, store as Arc<dyn LogStore>))
+        Ok((store.clone() as Arc<dyn Store>, store.clone() as Arc<dyn LogStore>, store as Arc<dyn ErrorStore>))
     })
     .await
 }
@@ -100,8 +103,9 @@ pub async fn serve(config: Config) -> Result<Running, String> {
 pub async fn serve_with<O, F>(config: Config, open: O) -> Result<Running, String>
 where
     O: FnOnce(Config, Vec<Listener>, Vec<String>) -> F,
-    F: Future<Output = Result<(Arc<dyn Store>, Arc<dyn LogStore>), String>>,
+    F: Future<Output = Result<(Arc<dyn Store>, Arc<dyn LogStore>, Arc<dyn ErrorStore>), String>>,
 {
+    ingest::scrub::also(&config.scrub);
     let keys = config.keys.as_deref().map_or_else(|| Ok(Keys::default()), Keys::read)?;
     let (bound, listeners) = listen::bind(&config).await?;
     let addrs = Addrs {
@@ -126,13 +130,23 @@ where
     let hosts = Arc::new(Hosts::new(addrs.http, &config.addr.host, &config.hosts));
 
     let data = config.data.clone();
-    let (store, logs) = open(config, listeners, warnings).await?;
+    let base = config.public_url.as_deref().map_or_else(|| addrs.base_url(), |url| url.trim_end_matches('/').to_owned());
+    let (store, logs, errors) = open(config, listeners, warnings).await?;
     let ingest = Arc::new(Ingest::new(store.clone(), keys, own).with_rules_in(&data));
     let views = Arc::new(Views::open(&data)?);
     let (stop, stopped) = watch::channel(false);
-    let state =
-        AppState { store: store.clone(), logs, ingest: ingest.clone(), hosts, queries: Arc::default(), views, stopped: stopped.clone() };
+    let state = AppState {
+        store: store.clone(),
+        logs,
+        errors: errors.clone(),
+        ingest: ingest.clone(),
+        hosts,
+        queries: Arc::default(),
+        views,
+        stopped: stopped.clone(),
+    };
     let mut listeners = JoinSet::new();
+    listeners.spawn(Alerts { errors, base }.run(stopped.clone()));
     listeners.spawn(listen::serve(bound.http, http::page_port(state.clone()), stopped.clone()));
     for listener in [bound.otlp_http, bound.otlp_grpc].into_iter().flatten() {
         listeners.spawn(listen::serve(listener, http::ingest_port(state.clone()), stopped.clone()));

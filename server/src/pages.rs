@@ -2,7 +2,9 @@
 //! response status in context, and a content security policy on every page.
 
 use crate::assets;
-use app::{App, Host, Preferences, SetStatus, Theme};
+use crate::store::ErrorStore;
+use crate::triage;
+use app::{App, Host, Preferences, SetStatus, Theme, Visitor};
 use axum::Router;
 use axum::http::header::{CONTENT_SECURITY_POLICY, COOKIE, HOST, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::request::Parts;
@@ -11,7 +13,8 @@ use leptos::config::LeptosOptions;
 use leptos::nonce::use_nonce;
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{LeptosRoutes as _, ResponseOptions, generate_route_list, render_app_async_with_context};
-use model::port::{LineLinks, LogReader, Reader};
+use model::alert::AlertReader;
+use model::port::{ErrorReader, LineLinks, LogReader, Reader};
 use model::sampling::SamplingRules;
 use model::views::SavedViews;
 use std::sync::Arc;
@@ -21,6 +24,7 @@ pub fn routes(
     reader: Arc<dyn Reader>,
     logs: Arc<dyn LogReader>,
     links: Arc<dyn LineLinks>,
+    errors: Arc<dyn ErrorStore>,
     sampling: Arc<dyn SamplingRules>,
     views: Arc<dyn SavedViews>,
 ) -> Router {
@@ -29,6 +33,8 @@ pub fn routes(
         provide_context(reader.clone());
         provide_context(logs.clone());
         provide_context(links.clone());
+        provide_context(errors.clone() as Arc<dyn ErrorReader>);
+        provide_context(errors.clone() as Arc<dyn AlertReader>);
         provide_context(sampling.clone());
         provide_context(views.clone());
         provide_request();
@@ -48,6 +54,7 @@ pub fn routes(
 fn provide_request() {
     if let Some(parts) = use_context::<Parts>() {
         provide_context(preferences(&parts.headers));
+        provide_context(Visitor(triage::actor(&parts.headers)));
         if let Some(host) = parts.headers.get(HOST).and_then(|host| host.to_str().ok()) {
             provide_context(Host(host.to_owned()));
         }
@@ -85,7 +92,7 @@ fn preferences(headers: &HeaderMap) -> Preferences {
     Preferences { theme }
 }
 
-fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+pub(crate) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
     cookies.filter_map(|cookie| cookie.trim().split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
 }

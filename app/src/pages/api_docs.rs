@@ -22,7 +22,7 @@ struct Call {
     answer: &'static str,
 }
 
-const CALLS: [Call; 23] = [
+const CALLS: [Call; 27] = [
     Call {
         path: "/api/traces",
         parameters: "q, range, limit (1–1000, 50), order, cursor",
@@ -100,6 +100,26 @@ const CALLS: [Call; 23] = [
         answer: "One line, as above; at is {time in ns}.{seq}, the last part of its address.",
     },
     Call { path: "/api/logs/groups", parameters: "", answer: r#"{"groups":[{"name","created","retention_days","lines","bytes"}]}"# },
+    Call {
+        path: "/api/errors",
+        parameters: "q (Rollbar’s search operators), status (active, resolved, muted, snoozed, all), sort (priority, last_seen, first_seen, count, people), limit (1–1000, 50), cursor",
+        answer: r#"{"errors":[{"number","title","class","level","status","mark","project","service","environment","first_seen","last_seen","first_version","last_version","count","people","failed_requests","assignee","comments","hours":[0],"routes":[["/orders/<id>",12]],"families","members":[]}],"counts":{"active","resolved","muted","snoozed"},"sort","cursor"}"#,
+    },
+    Call {
+        path: "/api/errors/{number}",
+        parameters: "none. PATCH changes status, resolved_in_version, snooze_expiration_in_seconds, snooze_occurrences, assignee, level, title; comment adds one",
+        answer: r#"{"number",…,"grouping":{"kind","fingerprint","parts","paths"},"history":[{"at","actor","what","comment"}],"breakdowns":[{"kind","values"}]}"#,
+    },
+    Call {
+        path: "/api/errors/{number}/occurrences",
+        parameters: "limit (1–1000, 50), before (a seq)",
+        answer: r#"{"occurrences":[{"seq","uuid","number","time","title","level","environment","version","host","context","person","traces","span","how","families"}],"before"}"#,
+    },
+    Call {
+        path: "/api/errors/{number}/occurrences/{seq}",
+        parameters: "latest as seq is the newest",
+        answer: r#"{"seq",…,"witnesses":[{"source","identity","data":{},…}],"older","newer"}"#,
+    },
     Call { path: "/api/keys", parameters: "prefix, range, limit (20)", answer: r#"{"keys":[{"key","kind"}]}"# },
     Call {
         path: "/api/values",
@@ -138,7 +158,7 @@ fn docs(http: &str) -> AnyView {
     view! {
         <div class="page-head"><h1>"JSON API"</h1></div>
         <div class="prose stack">
-            <p>"Every page is made from these calls; what a page shows, a script can have. All are reads, with "<code>"GET"</code>"; aliases of services can also be "<code>"PUT"</code>"."</p>
+            <p>"Every page is made from these calls; what a page shows, a script can have. All are reads, with "<code>"GET"</code>"; aliases of services can also be "<code>"PUT"</code>", errors changed with "<code>"PATCH"</code>"."</p>
             <Code id="api-example" text=examples label="Example calls"/>
             <h2>"What calls share"</h2>
             <dl class="facts wide">

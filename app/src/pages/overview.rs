@@ -2,6 +2,7 @@
 
 mod figures;
 mod services;
+mod urgent;
 
 use crate::ui::frame::{Here, Shown, Tab, page};
 use crate::ui::moment::{Form, Moment};
@@ -37,12 +38,14 @@ async fn show(here: Here) -> Result<Shown, Problem> {
         </div>
     };
     let errors = error_lines(&here, url.range).await;
+    let urgent = urgent::read(&here).await;
     let body = match figures.services.is_empty() {
         true => view! { {head}{nothing(url.range)} }.into_any(),
         false => view! {
             {head}
             {(!figures.exact).then(|| view! { <p class="notice warn">"There was too much to count in time: figures are lower bounds. A shorter range is exact."</p> })}
             {totals(&figures, url.range, errors)}
+            {urgent::card(&urgent, here.now)}
             {services::table(&figures, url.range, &colours)}
             <div class="halves">
                 {routes(&figures.routes, url.range, &colours)}

@@ -8,15 +8,17 @@ mod figures;
 mod head;
 mod inferred;
 mod lines;
+mod mini;
+mod pins;
 mod raw;
 mod rows;
 mod search;
 mod sections;
-mod stack;
 mod systems;
 mod tools;
 
 pub use detail::span_panel;
+pub use mini::mini;
 pub use search::found;
 
 use crate::request::{self, recorded};
@@ -43,7 +45,8 @@ pub fn TracePage() -> impl IntoView {
             None => Vec::new(),
         };
         let lines = request::lines(&*here.logs, &*here.links, &here.ask, id, &recorded).await;
-        let drawing = Drawing::of(url, recorded, lines, links, here.now);
+        let pins = request::pins(&*here.errors, &here.ask, &recorded).await;
+        let drawing = Drawing::of(url, recorded, lines, pins, links, here.now);
         let main = drawing.title();
         Ok(Shown { title: main, tab: Tab::Traces, range: url::Range::default(), status: 200, body: body(&drawing).into_any() })
     })
@@ -64,7 +67,7 @@ fn body(drawing: &Drawing) -> impl IntoView + use<> {
         <Link rel="preload" as_="fetch" href=columns.clone() crossorigin="anonymous"/>
         <div id="trace" class=format!("trace view-{}", form.as_str()) data-own-keys="" data-columns=columns data-id=drawing.url.id.to_string()
             data-settled=drawing.settled().to_string() data-zoomed=mark(drawing.url.view.zoom.is_some())
-            data-focused=mark(drawing.url.view.focus.is_some()) data-filtered=mark(!drawing.url.view.services.is_empty())>
+            data-focused=mark(drawing.url.view.focus.is_some()) data-filtered=mark(!drawing.url.view.services.is_empty()) data-pins=pins::by_span(drawing)>
             {head::head(drawing).into_any()}
             {tools::tools(drawing).into_any()}
             <div id="map" class="t-map needs-js" role="img" aria-label="The whole trace in small; drag to zoom"></div>

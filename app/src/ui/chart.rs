@@ -121,6 +121,40 @@ fn bars_over(range: Range, bars: &[Bar], what: (&'static str, &'static str), lin
     .into_any()
 }
 
+/// Bars of occurrences over time, with marks at moments such as deploys.
+pub fn occurrences(range: Range, points: &[(Nanos, u64)], marks: &[(Nanos, String)]) -> AnyView {
+    let peak = points.iter().map(|(_, n)| *n).max().unwrap_or_default();
+    let clock = |at: Nanos| Rfc3339(at / SECOND * SECOND).to_string().replace('T', " ").replace('Z', " UTC");
+    let drawn = points.iter().enumerate().map(|(x, (at, n))| {
+        let tall = if *n == 0 { 0.0 } else { (HEIGHT * *n as f64 / peak as f64).max(3.0) };
+        let label = format!("{}\n{}", plural(*n, "occurrence", "occurrences"), clock(*at));
+        view! {
+            <g>
+                <title>{label}</title>
+                <rect class="column" x=x y="0" width="1" height=HEIGHT/>
+                <rect class="bad" x=x as f64 + 0.08 y=HEIGHT - tall width="0.84" height=tall/>
+            </g>
+        }
+    });
+    let drawn = drawn.collect_view();
+    let share = |at: Nanos| 100.0 * at.saturating_sub(range.start) as f64 / range.length().max(1) as f64;
+    let marks = marks.iter().map(|(at, text)| {
+        view! { <i class="deploy" style=format!("left:{:.2}%", share(*at)) title=format!("{text}\n{}", clock(*at)) role="img" aria-label=text.clone()></i> }
+    });
+    let marks = marks.collect_view();
+    let total = points.iter().map(|(_, n)| n).sum();
+    let summary = format!("{} over time, most in one bar: {}", plural(total, "occurrence", "occurrences"), super::count(peak));
+    view! {
+        <div class="plot">
+            <span class="peak" aria-hidden="true">{super::count(peak)}</span>
+            <svg class="bars" viewBox=format!("0 0 {} {HEIGHT}", points.len().max(1)) preserveAspectRatio="none" role="img" aria-label=summary>{drawn}</svg>
+            {marks}
+        </div>
+        {axis(range)}
+    }
+    .into_any()
+}
+
 /// The moments below a chart.
 pub fn axis(range: Range) -> AnyView {
     const TICKS: i64 = 4;

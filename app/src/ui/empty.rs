@@ -1,12 +1,11 @@
 //! What a page says when it has nothing to show, and how to get something.
 
-use super::setup::{Code, Endpoints, environment, first_span, logs};
+use super::setup::{Block, Code, Endpoints, environment, errors, first_span, logs};
 use crate::url;
 use leptos::prelude::*;
 
-/// The Logs page before the first line.
-pub fn no_logs_yet(to: &Endpoints) -> AnyView {
-    let blocks = logs(to).map(|block| {
+fn choices<const N: usize>(blocks: [Block; N]) -> AnyView {
+    let blocks = blocks.map(|block| {
         view! {
             <section class="card">
                 <header><h2>{block.title}</h2><a href=url::Sources.to_string()>"More ways"</a></header>
@@ -14,11 +13,28 @@ pub fn no_logs_yet(to: &Endpoints) -> AnyView {
             </section>
         }
     });
+    view! { <div class="choices">{blocks.into_iter().collect_view()}</div> }.into_any()
+}
+
+/// The Logs page before the first line.
+pub fn no_logs_yet(to: &Endpoints) -> AnyView {
     view! {
         <section class="empty">
             <h1>"No log line has arrived yet"</h1>
             <p class="lead">"Clew takes lines in place of CloudWatch Logs, and from OpenTelemetry’s log exporters. Each is tied to its trace by the ids it names."</p>
-            <div class="choices">{blocks.into_iter().collect_view()}</div>
+            {choices(logs(to))}
+        </section>
+    }
+    .into_any()
+}
+
+/// The inbox before the first error.
+pub fn no_errors_yet(to: &Endpoints) -> AnyView {
+    view! {
+        <section class="empty">
+            <h1>"No error has arrived yet"</h1>
+            <p class="lead">"Clew takes errors in Rollbar’s place, and out of the traces and logs it has anyway. One throw that several systems saw is one occurrence, with its trace and its log lines."</p>
+            {choices(errors(to))}
         </section>
     }
     .into_any()

@@ -2,12 +2,13 @@
 //! page becomes an answer ([`page`]).
 
 use super::icon;
+use super::keys::{Keys, sheet};
 use crate::SetStatus;
 use crate::url::{self, Range};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_location;
-use model::port::{Ask, Instance, LineLinks, LogReader, Problem, Reader};
+use model::port::{Ask, ErrorReader, Instance, LineLinks, LogReader, Problem, Reader};
 use model::time::Nanos;
 use std::future::Future;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub struct Here {
     pub reader: Arc<dyn Reader>,
     pub logs: Arc<dyn LogReader>,
     pub links: Arc<dyn LineLinks>,
+    pub errors: Arc<dyn ErrorReader>,
     /// The query string, for a `parse` of [`crate::url`].
     pub search: String,
     /// No deadline; cancelled when the answer is no longer awaited.
@@ -43,6 +45,7 @@ pub enum Tab {
     Overview,
     Traces,
     Logs,
+    Errors,
     Sources,
     None,
 }
@@ -55,6 +58,7 @@ where
     let reader = expect_context::<Arc<dyn Reader>>();
     let logs = expect_context::<Arc<dyn LogReader>>();
     let links = expect_context::<Arc<dyn LineLinks>>();
+    let errors = expect_context::<Arc<dyn ErrorReader>>();
     let search = use_location().search.get_untracked();
     Suspend::new(async move {
         let ask = Ask::now();
@@ -64,7 +68,7 @@ where
             Ok(instance) => instance,
             Err(problem) => return framed(None, problem_page(&problem)).into_any(),
         };
-        let here = Here { now: reader.now(), reader, logs, links, search, ask: ask.clone(), instance: instance.clone() };
+        let here = Here { now: reader.now(), reader, logs, links, errors, search, ask: ask.clone(), instance: instance.clone() };
         let shown = load(here).await.unwrap_or_else(|problem| problem_page(&problem));
         framed(Some(instance), shown).into_any()
     })
@@ -84,7 +88,7 @@ fn framed(instance: Option<Instance>, shown: Shown) -> AnyView {
         {instance.as_ref().map(notices)}
         <main id="main" tabindex="-1">{body}</main>
         {instance.as_ref().map(foot)}
-        <Keys/>
+        {keys()}
         <div id="say" role="status" aria-live="polite"></div>
     }
     .into_any()
@@ -102,11 +106,12 @@ fn Bar(tab: Tab, range: Range) -> impl IntoView {
                 {link(Tab::Overview, "o", url::Overview { range }.to_string(), "Overview")}
                 {link(Tab::Traces, "t", url::Traces::of("", range).to_string(), "Traces")}
                 {link(Tab::Logs, "l", url::Logs::of("", range).to_string(), "Logs")}
+                {link(Tab::Errors, "e", url::Errors::default().to_string(), "Errors")}
                 {link(Tab::Sources, "s", url::Sources.to_string(), "Sources")}
             </nav>
             <form class="find" method="get" action="/find" role="search" aria-label="Go to a trace">
                 <input class="input" id="find" name="id" type="search" autocomplete="off" spellcheck="false"
-                    placeholder="Trace id, traceparent, link or search" aria-label="Trace id, X-Ray id, traceparent, pasted link, or search text"/>
+                    placeholder="Trace id, traceparent, #error, link or search" aria-label="Trace id, X-Ray id, traceparent, Rollbar uuid, #number of an error, pasted link, or search text"/>
             </form>
             <div class="tools">
                 <button type="button" class="button quiet icon needs-js" data-theme="" aria-label="Dark or light" title="Dark or light (t)"><icon::Theme/></button>
@@ -152,33 +157,23 @@ fn foot(instance: &Instance) -> AnyView {
     .into_any()
 }
 
+/// Those that work on every page.
+const KEYS: Keys = &[
+    (&["/"], "Search"),
+    (&["g", "o"], "Overview"),
+    (&["g", "t"], "Traces"),
+    (&["g", "l"], "Logs"),
+    (&["g", "e"], "Errors"),
+    (&["g", "s"], "Sources"),
+    (&["j", "k"], "Next, previous row"),
+    (&["[", "]"], "Previous, next page"),
+    (&["t"], "Dark or light"),
+    (&["?"], "This sheet"),
+];
+
 /// The sheet of keys that work on every page. `?` opens it.
-#[component]
-fn Keys() -> impl IntoView {
-    let keys: [(&[&str], &str); 9] = [
-        (&["/"], "Search"),
-        (&["g", "o"], "Overview"),
-        (&["g", "t"], "Traces"),
-        (&["g", "l"], "Logs"),
-        (&["g", "s"], "Sources"),
-        (&["j", "k"], "Next, previous row"),
-        (&["[", "]"], "Previous, next page"),
-        (&["t"], "Dark or light"),
-        (&["?"], "This sheet"),
-    ];
-    let row = |(names, meaning): (&'static [&'static str], &'static str)| {
-        let names = names.iter().map(|name| view! { <kbd>{*name}</kbd>" " }).collect_view();
-        view! { <dt>{names}</dt><dd>{meaning}</dd> }
-    };
-    view! {
-        <dialog id="keys" class="keys" aria-labelledby="keys-title">
-            <header>
-                <h2 id="keys-title">"Keyboard"</h2>
-                <form method="dialog"><button class="button quiet">"Close"</button></form>
-            </header>
-            <dl>{keys.into_iter().map(row).collect_view()}</dl>
-        </dialog>
-    }
+fn keys() -> AnyView {
+    sheet("keys", "Keyboard", KEYS)
 }
 
 /// A problem as a page, with the HTTP status that says the same.

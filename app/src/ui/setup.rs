@@ -102,6 +102,32 @@ pub fn logs(to: &Endpoints) -> [Block; 2] {
     ]
 }
 
+/// How errors get here.
+pub fn errors(to: &Endpoints) -> [Block; 2] {
+    let rollbar = format!(
+        "# Python; the slash at the end matters\n\
+         rollbar.init(\"any-token\", \"production\", endpoint=\"{0}/api/1/\")\n\
+         // Node.js and browsers\n\
+         new Rollbar({{ accessToken: \"any-token\", endpoint: \"{0}/api/1/item/\" }})",
+        to.http
+    );
+    let otel = format!(
+        "export OTEL_EXPORTER_OTLP_ENDPOINT={}\n\
+         # exceptions that the SDK records on spans are errors; by hand:\n\
+         trace.get_current_span().record_exception(error)",
+        to.otlp_http
+    );
+    [
+        Block { id: "setup-rollbar", title: "Rollbar’s SDKs", about: "One option; the token says which project it is.", text: rollbar },
+        Block {
+            id: "setup-errors-otel",
+            title: "OpenTelemetry and X-Ray",
+            about: "Exceptions in traces and in log records become errors by themselves, and so do the causes that X-Ray’s SDKs send.",
+            text: otel,
+        },
+    ]
+}
+
 /// Every block, most used first.
 pub fn blocks(to: &Endpoints) -> Vec<Block> {
     let http = &to.otlp_http;

@@ -1,5 +1,6 @@
 //! `/find?id=`: the box in the frame that takes anything that names a request, and where it leads.
 
+use super::errors::ErrorPage;
 use super::pairs::Pairs;
 use super::trace::Trace;
 use super::traces::Traces;
@@ -33,6 +34,7 @@ pub enum Found {
     Trace(Trace),
     /// Not an id of a trace: a search.
     Traces(Traces),
+    Error(ErrorPage),
 }
 
 impl fmt::Display for Found {
@@ -40,14 +42,18 @@ impl fmt::Display for Found {
         match self {
             Found::Trace(url) => url.fmt(f),
             Found::Traces(url) => url.fmt(f),
+            Found::Error(url) => url.fmt(f),
         }
     }
 }
 
-/// What a pasted text names: 32 hex digits, X-Ray's `1-x-y` or a whole trace header, a `traceparent`, a UUID, a URL or a
+/// What a pasted text names: `#12`, the number of an error; 32 hex digits, X-Ray's `1-x-y` or a whole trace header, a `traceparent`, a UUID, a URL or a
 /// log line with one of these in it, a span id; else it is a query.
 pub fn find(text: &str) -> Found {
     let text = text.trim();
+    if let Some(number) = text.strip_prefix('#').and_then(|digits| digits.parse().ok()) {
+        return Found::Error(ErrorPage::of(number));
+    }
     if let Some(trace) = whole(text) {
         return Found::Trace(trace);
     }

@@ -59,6 +59,14 @@ impl<'a, 'b> Writer<'a, 'b> {
     }
 }
 
+/// A value as a parameter has it.
+pub fn encoded(text: &str) -> String {
+    let mut to = String::with_capacity(text.len());
+    // Writing to a text cannot fail.
+    let _ = encode(text, &mut to);
+    to
+}
+
 /// Escapes what a query string cannot hold, and what programs that recognise links in plain text stumble over.
 pub(super) fn encode(text: &str, to: &mut dyn fmt::Write) -> fmt::Result {
     for &byte in text.as_bytes() {

@@ -115,7 +115,7 @@ fn ranges_read_well() {
 fn the_box_takes_any_id() {
     let trace = |text: &str| match find(text) {
         Found::Trace(url) => (url.id.to_string(), url.view.span.map(|span| span.to_string())),
-        Found::Traces(url) => panic!("{text} became {url}"),
+        other => panic!("{text} became {other}"),
     };
     for text in [
         ID,
@@ -141,6 +141,8 @@ fn the_box_takes_any_id() {
     for (text, url) in [
         ("00f067aa0ba902b7", "/traces?q=span_id:00f067aa0ba902b7&last=30d"),
         ("timeout", "/traces?q=timeout"),
+        (" #12 ", "/e/12"),
+        ("#12a", "/traces?q=%2312a"),
         ("service:a parent:4bf92f3577b34da6a3ce929d0e0e4736", "/traces?q=service:a+parent:4bf92f3577b34da6a3ce929d0e0e4736"),
         ("", "/traces"),
     ] {

@@ -2,7 +2,7 @@
 
 use super::answer::{Failure, json};
 use super::recorded::{Of, shown};
-use super::{Lines, State};
+use super::{Beside, State};
 use app::pages::trace::found;
 use app::request::{Recorded, lines};
 use axum::Extension;
@@ -20,28 +20,28 @@ use std::hash::BuildHasher;
 /// late spans learns cheaply that there are none.
 pub(super) async fn columns(
     store: State,
-    Extension(logged): Extension<Lines>,
+    Extension(beside): Extension<Beside>,
     Path(id): Path<String>,
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    columns_of(&store, &logged, Of::Trace, &id, raw, &headers).await
+    columns_of(&store, &beside, Of::Trace, &id, raw, &headers).await
 }
 
 /// `GET /api/requests/{id}/columns?system=`: the same of all traces of the request.
 pub(super) async fn request_columns(
     store: State,
-    Extension(logged): Extension<Lines>,
+    Extension(beside): Extension<Beside>,
     Path(id): Path<String>,
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    columns_of(&store, &logged, Of::Request, &id, raw, &headers).await
+    columns_of(&store, &beside, Of::Request, &id, raw, &headers).await
 }
 
 async fn columns_of(
     store: &State,
-    logged: &Lines,
+    beside: &Beside,
     of: Of,
     id: &str,
     raw: Option<String>,
@@ -50,14 +50,14 @@ async fn columns_of(
     let ask = Ask::now();
     let _left = ask.cancel_on_drop();
     let (url, recorded) = shown(&***store, &ask, of, id, raw).await?;
-    let lines = lines(&*logged.logs, &*logged.links, &ask, url.id, &recorded).await;
+    let lines = lines(&*beside.logs, &*beside.links, &ask, url.id, &recorded).await;
     let Recorded { trace, .. } = recorded;
     // A merged document changes a span and may leave their number as it was.
     let newest = trace.spans.iter().map(|span| span.envelope.seq).max().unwrap_or(0);
     let names = FxBuildHasher.hash_one(&*store.aliases());
-    let logged = lines.iter().map(|line| line.seq).max().unwrap_or(0) + lines.len() as u64;
+    let beside = lines.iter().map(|line| line.seq).max().unwrap_or(0) + lines.len() as u64;
     let (spans, last) = (trace.spans.len(), trace.last_received);
-    let tag = format!("\"{spans}-{newest}-{last}-{}-{}-{names:x}-{logged}\"", trace.duplicates, trace.conflicts);
+    let tag = format!("\"{spans}-{newest}-{last}-{}-{}-{names:x}-{beside}\"", trace.duplicates, trace.conflicts);
     let tag = HeaderValue::from_str(&tag).map_err(|error| Problem::Unavailable(error.to_string()))?;
     let known = headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes().windows(tag.len()).any(|part| part == tag.as_bytes()));
     if known {

@@ -1,7 +1,9 @@
 //! `/find?id=`: the box that takes any id, and where it leads.
 
-use super::State;
-use app::url::{Find, Found, Trace, Traces, find as meaning};
+use super::{Beside, State};
+use crate::store::ErrorStore;
+use app::url::{ErrorPage, Find, Found, Trace, Traces, find as meaning};
+use axum::Extension;
 use axum::extract::RawQuery;
 use axum::response::Redirect;
 use model::id::SpanId;
@@ -13,14 +15,25 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// `GET /find`
-pub(super) async fn find(store: State, RawQuery(raw): RawQuery) -> Redirect {
+pub(super) async fn find(store: State, Extension(beside): Extension<Beside>, RawQuery(raw): RawQuery) -> Redirect {
     let text = Find::parse(raw.as_deref().unwrap_or_default()).text;
     // A span's id alone names its trace too, but only the store knows which.
     let found = match text.trim().parse::<SpanId>() {
         Ok(span) => trace_of(&**store, span).await,
-        Err(_) => None,
+        Err(_) => occurrence(&*beside.errors, text.trim()).await,
     };
     Redirect::to(&found.unwrap_or_else(|| meaning(&text)).to_string())
+}
+
+/// The occurrence with this uuid, which may be written like the id of a trace.
+async fn occurrence(errors: &dyn ErrorStore, text: &str) -> Option<Found> {
+    let hex = text.bytes().filter(|byte| *byte != b'-');
+    if hex.clone().count() != 32 || !hex.clone().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let ask = Ask::now().until(Instant::now() + PATIENCE);
+    let (number, seq) = errors.occurrence_by_uuid(&ask, text).await.ok()?;
+    Some(Found::Error(ErrorPage::at(number, seq)))
 }
 
 async fn trace_of(reader: &dyn Reader, span: SpanId) -> Option<Found> {

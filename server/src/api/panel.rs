@@ -4,9 +4,9 @@
 use super::answer::Failure;
 use super::recorded::{Of, shown};
 use super::trace::span_address;
-use super::{Lines, State};
+use super::{Beside, State};
 use app::pages::trace::span_panel;
-use app::request::lines;
+use app::request::{lines, pins};
 use axum::Extension;
 use axum::extract::{Path, RawQuery};
 use axum::http::HeaderValue;
@@ -17,24 +17,24 @@ use model::port::{Ask, Problem, Reader};
 /// `GET /api/traces/{id}/spans/{address}/panel`; the parameters are those of the trace page, whose links the panel has.
 pub(super) async fn panel(
     store: State,
-    Extension(logged): Extension<Lines>,
+    Extension(beside): Extension<Beside>,
     Path((id, span)): Path<(String, String)>,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, Failure> {
-    drawn(&**store, &logged, Of::Trace, &id, &span, raw).await
+    drawn(&**store, &beside, Of::Trace, &id, &span, raw).await
 }
 
 /// `GET /api/requests/{id}/spans/{address}/panel`: of a span in any trace of the request.
 pub(super) async fn request_panel(
     store: State,
-    Extension(logged): Extension<Lines>,
+    Extension(beside): Extension<Beside>,
     Path((id, span)): Path<(String, String)>,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, Failure> {
-    drawn(&**store, &logged, Of::Request, &id, &span, raw).await
+    drawn(&**store, &beside, Of::Request, &id, &span, raw).await
 }
 
-async fn drawn(store: &dyn Reader, logged: &Lines, of: Of, id: &str, span: &str, raw: Option<String>) -> Result<Response, Failure> {
+async fn drawn(store: &dyn Reader, beside: &Beside, of: Of, id: &str, span: &str, raw: Option<String>) -> Result<Response, Failure> {
     let ask = Ask::now();
     let _left = ask.cancel_on_drop();
     let address = span_address(span)?;
@@ -42,9 +42,10 @@ async fn drawn(store: &dyn Reader, logged: &Lines, of: Of, id: &str, span: &str,
     url.view.span = Some(address);
     let trace_id = recorded.span(address).ok_or(Problem::NotFound("span"))?.trace_id;
     let links = store.links_to(&ask, trace_id).await?;
-    let lines = lines(&*logged.logs, &*logged.links, &ask, url.id, &recorded).await;
+    let lines = lines(&*beside.logs, &*beside.links, &ask, url.id, &recorded).await;
+    let pins = pins(&*beside.errors, &ask, &recorded).await;
     let now = store.now();
-    let drawn = tokio::task::spawn_blocking(move || span_panel(recorded, lines, links, url, now));
+    let drawn = tokio::task::spawn_blocking(move || span_panel(recorded, lines, pins, links, url, now));
     let html = drawn.await.map_err(|error| Problem::Unavailable(error.to_string()))?.ok_or(Problem::NotFound("span"))?;
     let html_type = HeaderValue::from_static("text/html; charset=utf-8");
     Ok(([(CONTENT_TYPE, html_type), (CACHE_CONTROL, HeaderValue::from_static("no-store"))], html).into_response())

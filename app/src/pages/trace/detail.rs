@@ -3,14 +3,15 @@
 use super::drawing::Drawing;
 use super::exceptions::exceptions;
 use super::inferred;
-use super::lines;
 use super::raw::raw;
 use super::sections::{sections, table};
+use super::{lines, pins};
 use crate::request::Recorded;
 use crate::ui::moment::{Form, Moment};
 use crate::ui::{icon, plural};
 use crate::url;
 use leptos::prelude::*;
+use model::error::ErrorPin;
 use model::id::SpanId;
 use model::log::Line;
 use model::port::BackLink;
@@ -19,10 +20,17 @@ use model::time::{Human, Nanos};
 use model::waterfall::{NONE, Node, Skew, View, self_times};
 
 /// The panel of one span as HTML, for the island: the same as the page shows for `?span=`. `None` if the trace has no such span.
-pub fn span_panel(recorded: Recorded, lines: Vec<Line>, links: Vec<BackLink>, url: url::Trace, now: Nanos) -> Option<String> {
+pub fn span_panel(
+    recorded: Recorded,
+    lines: Vec<Line>,
+    pins: Vec<ErrorPin>,
+    links: Vec<BackLink>,
+    url: url::Trace,
+    now: Nanos,
+) -> Option<String> {
     let owner = Owner::new();
     owner.with(|| {
-        let drawing = Drawing::of(url, recorded, lines, links, now);
+        let drawing = Drawing::of(url, recorded, lines, pins, links, now);
         drawing.selected()?;
         Some(selected(&drawing).to_html())
     })
@@ -70,6 +78,7 @@ fn panel(drawing: &Drawing, n: u32) -> impl IntoView + use<> {
 fn details(drawing: &Drawing, n: u32, span: &Span) -> impl IntoView + use<> {
     view! {
         {facts(drawing, n, span).into_any()}
+        {pins::of_span(drawing, n)}
         {exceptions(drawing, n).into_any()}
         {lines::of_span(drawing, n)}
         <input class="input needs-js d-filter" type="search" data-filter="" placeholder="Filter attributes" aria-label="Filter attributes"/>

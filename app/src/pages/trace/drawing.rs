@@ -5,6 +5,7 @@ use crate::url;
 use model::address::{SpanAddress, System};
 use model::colour::colours;
 use model::columns::Columns;
+use model::error::ErrorPin;
 use model::log::Line;
 use model::port::BackLink;
 use model::span::Span;
@@ -20,6 +21,8 @@ pub(super) struct Drawing {
     pub systems: Vec<System>,
     /// Its log lines, in the order they happened.
     pub lines: Vec<Line>,
+    /// Its errors, in the order they happened.
+    pub pins: Vec<ErrorPin>,
     /// Spans elsewhere that link here.
     pub links: Vec<BackLink>,
     pub now: Nanos,
@@ -37,7 +40,7 @@ pub(super) struct Drawing {
 }
 
 impl Drawing {
-    pub fn of(url: url::Trace, recorded: Recorded, lines: Vec<Line>, links: Vec<BackLink>, now: Nanos) -> Drawing {
+    pub fn of(url: url::Trace, recorded: Recorded, lines: Vec<Line>, pins: Vec<ErrorPin>, links: Vec<BackLink>, now: Nanos) -> Drawing {
         let (mut url, Recorded { trace, systems }) = (url, recorded);
         let columns = Columns::of(&trace).with_lines(&lines);
         let tree = Tree::of(&columns);
@@ -62,6 +65,7 @@ impl Drawing {
             systems,
             trace,
             lines,
+            pins,
             links,
             now,
             columns,

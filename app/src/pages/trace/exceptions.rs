@@ -2,8 +2,8 @@
 //! an exception names its own cause the same way: both are looked up here, over all that is on the page.
 
 use super::drawing::Drawing;
-use super::stack::stack;
 use crate::ui::plural;
+use crate::ui::stack::stack;
 use leptos::prelude::*;
 use model::attr::{get, get_str};
 use model::span::{Event, Exception, exception};

@@ -1,6 +1,7 @@
 //! The head of the page: what the trace is, and everything about it that a reader should doubt.
 
 use super::drawing::Drawing;
+use super::pins;
 use super::systems::systems;
 use crate::ui::moment::{Ago, Form, Moment};
 use crate::ui::{count, icon, plural};
@@ -49,6 +50,7 @@ pub(super) fn head(drawing: &Drawing) -> impl IntoView + use<> {
                     <a class="button quiet" href=url::ApiTrace { id: drawing.url.id, otlp: true }.to_string()>"OTLP"</a>
                 </span>
             </div>
+            {pins::list(drawing)}
             {systems(drawing)}
             {warnings(drawing)}
         </header>

@@ -1,6 +1,7 @@
 //! The log lines of the trace: rows of the waterfall at their moment, a count on each span, a list in the panel, and a tab of their own.
 
 use super::drawing::Drawing;
+use super::pins;
 use crate::pages::logs;
 use crate::ui::chart::level_class;
 use crate::ui::message::{Marks, plain};
@@ -67,7 +68,7 @@ pub(super) fn of_span(drawing: &Drawing, n: u32) -> Option<impl IntoView + use<>
         let after = if after < 0 { Human(after).to_string() } else { format!("+{}", Human(after)) };
         view! {
             <li class=format!("d-line {}{}", dashed(line), level_class(line.level))>
-                <a href=address(drawing, line) title=if line.inferred { "The line, whose link is inferred" } else { "The line" }><span class="d-at">{after}</span>" "<code>{plain(&line.text)}</code></a>
+                <a href=address(drawing, line) title=if line.inferred { "The line, whose link is inferred" } else { "The line" }><span class="d-at">{after}</span>" "<code>{plain(&line.text)}</code></a>{pins::of_line(drawing, n, &line.text)}
             </li>
         }
     };

@@ -1,7 +1,7 @@
 //! The waterfall: a window of its rows. The island draws the same rows, and all of them.
 
 use super::drawing::Drawing;
-use super::{inferred, lines, systems};
+use super::{inferred, lines, pins, systems};
 use crate::ui::{count, plural};
 use leptos::prelude::*;
 use model::time::Human;
@@ -61,7 +61,7 @@ pub(super) fn axis(drawing: &Drawing) -> impl IntoView + use<> {
     ticks(window, 5).into_iter().map(tick).collect_view()
 }
 
-fn row(drawing: &Drawing, row: &Row) -> AnyView {
+pub(super) fn row(drawing: &Drawing, row: &Row) -> AnyView {
     if row.pruned != NONE {
         return pruned(drawing, row).into_any();
     }
@@ -98,7 +98,10 @@ fn span(drawing: &Drawing, row: &Row, n: u32) -> impl IntoView + use<> {
         0..=399 => None,
         code => Some(view! { <span class="badge error">{code}</span> }),
     };
-    let exception = flags.has_exception().then(|| view! { <span class="badge error" title="Has an exception">"!"</span> });
+    let exception = match pins::address(drawing, n) {
+        Some(href) => Some(view! { <a class="badge error pin" href=href title="To the error">"!"</a> }.into_any()),
+        None => flags.has_exception().then(|| view! { <span class="badge error" title="Has an exception">"!"</span> }.into_any()),
+    };
     let unfinished = flags.in_progress().then(|| {
         let text = if drawing.never_completed(n) { "never completed" } else { "in progress" };
         view! { <span class="badge warn" title="X-Ray has not sent its end">{text}</span> }

@@ -2,6 +2,7 @@
 
 use super::drawing::Drawing;
 use crate::ui::count;
+use crate::ui::keys::{Keys, sheet};
 use leptos::prelude::*;
 use model::waterfall::{FoldBase, Folds, Skew, Tab};
 
@@ -128,36 +129,26 @@ fn services(drawing: &Drawing) -> impl IntoView + use<> {
     })
 }
 
+/// Of this page.
+const KEYS: Keys = &[
+    (&["j", "k", "↓", "↑"], "Next, previous row"),
+    (&["→", "←"], "Open, fold; to the parent"),
+    (&["Enter"], "Open the span"),
+    (&["Esc"], "Close the span, the search, the zoom"),
+    (&["e", "E"], "Next, previous error"),
+    (&["/"], "Search in this trace"),
+    (&["n", "N"], "Next, previous hit"),
+    (&["[", "]"], "Fold, open everything"),
+    (&["o", "p"], "One level less, more"),
+    (&["c"], "Critical path"),
+    (&["f"], "Only this span and what is under it"),
+    (&["z", "Z"], "Zoom to the span, zoom out"),
+    (&["L"], "Log lines"),
+    (&["1", "2", "3", "4"], "Waterfall, flame, table, logs"),
+    (&["y"], "Copy a link to this view"),
+];
+
 /// The keys of this page; `?` opens the sheet.
 pub(super) fn keys() -> impl IntoView {
-    let keys: [(&[&str], &str); 15] = [
-        (&["j", "k", "↓", "↑"], "Next, previous row"),
-        (&["→", "←"], "Open, fold; to the parent"),
-        (&["Enter"], "Open the span"),
-        (&["Esc"], "Close the span, the search, the zoom"),
-        (&["e", "E"], "Next, previous error"),
-        (&["/"], "Search in this trace"),
-        (&["n", "N"], "Next, previous hit"),
-        (&["[", "]"], "Fold, open everything"),
-        (&["o", "p"], "One level less, more"),
-        (&["c"], "Critical path"),
-        (&["f"], "Only this span and what is under it"),
-        (&["z", "Z"], "Zoom to the span, zoom out"),
-        (&["L"], "Log lines"),
-        (&["1", "2", "3", "4"], "Waterfall, flame, table, logs"),
-        (&["y"], "Copy a link to this view"),
-    ];
-    let row = |(names, meaning): (&'static [&'static str], &'static str)| {
-        let names = names.iter().map(|name| view! { <kbd>{*name}</kbd>" " }).collect_view();
-        view! { <dt>{names}</dt><dd>{meaning}</dd> }
-    };
-    view! {
-        <dialog id="trace-keys" class="keys" aria-labelledby="trace-keys-title">
-            <header>
-                <h2 id="trace-keys-title">"Keyboard, in a trace"</h2>
-                <form method="dialog"><button class="button quiet">"Close"</button></form>
-            </header>
-            <dl>{keys.into_iter().map(row).collect_view()}</dl>
-        </dialog>
-    }
+    sheet("trace-keys", "Keyboard, in a trace", KEYS)
 }

@@ -41,6 +41,11 @@ const LIBRARIES: [&str; 26] = [
     "deps/",
 ];
 
+/// Whether a file is a library's or the runtime's, by its path.
+pub fn is_library(file: &str) -> bool {
+    LIBRARIES.iter().any(|path| !path.contains(' ') && file.contains(path)) || file.starts_with("<frozen ")
+}
+
 fn parts(text: &str) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
     // What the last frame was: lines under it (Python's source line, Go's file) go with it.
@@ -73,7 +78,7 @@ fn is_ruby(line: &str) -> bool {
 }
 
 /// The stack trace, library frames folded.
-pub(super) fn stack(text: &str) -> impl IntoView + use<> {
+pub fn stack(text: &str) -> impl IntoView + use<> {
     let part = |part: Part| match part {
         Part::Shown(lines) => view! { <pre>{lines.join("\n")}</pre> }.into_any(),
         Part::Library(frames, lines) => {
