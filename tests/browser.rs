@@ -117,6 +117,21 @@ impl Browser {
         element.click().await.unwrap_or_else(|error| panic!("{css} cannot be clicked: {error}"));
     }
 
+    /// Presses keys one after the other: characters, `\n` for Enter, `\u{1b}` for Escape, `\u{2193}` for the arrow down.
+    pub async fn press(&self, keys: &str) {
+        for key in keys.chars() {
+            let (name, text, code) = match key {
+                '\n' => ("Enter".to_owned(), "\r".to_owned(), 13),
+                '\u{1b}' => ("Escape".to_owned(), String::new(), 27),
+                '\u{2193}' => ("ArrowDown".to_owned(), String::new(), 40),
+                key => (key.to_string(), key.to_string(), key.to_ascii_uppercase() as u32),
+            };
+            let down = json!({"type": "keyDown", "key": name, "text": text, "windowsVirtualKeyCode": code});
+            self.devtools("Input.dispatchKeyEvent", down).await;
+            self.devtools("Input.dispatchKeyEvent", json!({"type": "keyUp", "key": name, "windowsVirtualKeyCode": code})).await;
+        }
+    }
+
     /// What the page wrote to the console since last asked: warnings and errors, failed requests and CSP violations among them.
     pub async fn console(&self) -> Vec<String> {
         let entries = self.command("se/log", json!({ "type": "browser" })).await;
@@ -142,6 +157,21 @@ impl Browser {
             widths[1],
             self.widest().await
         );
+    }
+
+    /// Looks at the open page in both themes, narrow and wide, which it stays: nothing is wider than the window. What it looks like is in
+    /// `target/screenshots/{name}-{theme}-{width}.png`.
+    pub async fn look(&self, name: &str) {
+        for width in [400, 1280] {
+            self.resize(width, 900).await;
+            for theme in [Theme::Dark, Theme::Light] {
+                self.prefer(theme).await;
+                // Colours may fade over.
+                tokio::time::sleep(Duration::from_millis(250)).await;
+                self.assert_no_sideways_scroll().await;
+                self.screenshot(&format!("{name}-{theme:?}-{width}").to_lowercase()).await;
+            }
+        }
     }
 
     /// Writes `target/screenshots/{name}.png`.

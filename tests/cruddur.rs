@@ -1,6 +1,7 @@
 //! Cruddur, two services with the real Python SDKs: what they send by each transport is stored whole and nested right,
 //! and reads right in the browser.
 
+mod errors;
 mod logs;
 mod requests;
 mod xray;
@@ -308,16 +309,7 @@ async fn look_at_line(clew: &Clew, line: &Value) {
     assert!(title.as_str().is_some_and(|title| title.contains("linked by time, method, path and status")), "{title}");
     let style = browser.eval(&format!("return getComputedStyle(document.querySelector('{link}')).borderBottomStyle")).await;
     assert_eq!(style, "dashed");
-    for theme in [Theme::Light, Theme::Dark] {
-        browser.prefer(theme).await;
-        for width in [1280, 400] {
-            browser.resize(width, 800).await;
-            tokio::time::sleep(Duration::from_millis(300)).await;
-            browser.assert_no_sideways_scroll().await;
-            browser.screenshot(&format!("cruddur-text-line-{theme:?}-{width}").to_lowercase()).await;
-        }
-    }
-    browser.resize(1280, 800).await;
+    browser.look("cruddur-text-line").await;
     browser.click(&link).await;
     browser.wait_for("the line's span to be open", "return document.querySelector('.w-row.open') !== null").await;
     let shown = browser.eval("return location.pathname + location.search").await;

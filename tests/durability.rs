@@ -1,6 +1,7 @@
 //! `kill -9` in the middle of a load run, at ten random moments: what was acknowledged is there, once, and the next start needs
 //! no help.
 
+mod errors;
 mod lines;
 
 use crate::harness::{Clew, signal};
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 
 const KILLS: usize = 10;
 const SENDERS: u32 = 6;
@@ -66,23 +68,28 @@ async fn send(url: String, next: Arc<AtomicU32>) -> Vec<u32> {
     }
 }
 
+/// Lets the senders send for a while, kills the program, and returns what was acknowledged to them.
+async fn kill<T>(clew: &Clew, senders: Vec<JoinHandle<Vec<T>>>) -> Vec<T> {
+    let after = rand::rng().random_range(200..2500);
+    tokio::time::sleep(Duration::from_millis(after)).await;
+    signal("KILL", &clew.pid().to_string());
+    let mut acknowledged = Vec::new();
+    for sender in senders {
+        acknowledged.extend(sender.await.expect("a sender"));
+    }
+    eprintln!("killed after {after} ms: {} requests acknowledged", acknowledged.len());
+    acknowledged
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_or_doubled_by_ten_kills() {
     let data = TempDir::new().expect("a temporary directory");
     let next = Arc::new(AtomicU32::new(1));
     let mut acknowledged: Vec<u32> = Vec::new();
-    for kill in 0..KILLS {
+    for _ in 0..KILLS {
         let clew = Clew::start_in(data.path(), &[]);
-        let senders: Vec<_> = (0..SENDERS).map(|_| tokio::spawn(send(clew.otlp_http(), next.clone()))).collect();
-        let after = rand::rng().random_range(200..2500);
-        tokio::time::sleep(Duration::from_millis(after)).await;
-        signal("KILL", &clew.pid().to_string());
-        let before = acknowledged.len();
-        for sender in senders {
-            acknowledged.extend(sender.await.expect("a sender"));
-        }
-        eprintln!("kill {kill} after {after} ms: {} requests acknowledged", acknowledged.len() - before);
-        drop(clew);
+        let senders = (0..SENDERS).map(|_| tokio::spawn(send(clew.otlp_http(), next.clone()))).collect();
+        acknowledged.extend(kill(&clew, senders).await);
     }
     assert!(acknowledged.len() > KILLS, "there was load");
 

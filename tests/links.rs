@@ -1,6 +1,6 @@
 //! Lines that name no trace: which they are tied to when they are read, and how that is shown.
 
-use crate::browser::{Browser, Scripts, Theme};
+use crate::browser::{Browser, Scripts};
 use crate::harness::Clew;
 use model::time::{HOUR, Nanos, SECOND};
 use serde_json::{Value, json};
@@ -234,16 +234,7 @@ async fn on_the_pages(story: &Story) {
         }
     }
     browser.awake().await;
-    for theme in [Theme::Light, Theme::Dark] {
-        browser.prefer(theme).await;
-        for width in [1280, 400] {
-            browser.resize(width, 800).await;
-            tokio::time::sleep(Duration::from_millis(300)).await;
-            browser.assert_no_sideways_scroll().await;
-            browser.screenshot(&format!("links-{theme:?}-{width}").to_lowercase()).await;
-        }
-    }
-    browser.resize(1280, 800).await;
+    browser.look("links").await;
     let label = "return [...document.querySelectorAll('a.trace-link.inferred')].map(a => a.title + a.innerText).join('|')";
     let labels = browser.eval(label).await.as_str().expect("labels").to_owned();
     assert_eq!(labels.matches("linked by time, method, path and status of one server span").count(), 5, "{labels}");

@@ -5,6 +5,7 @@ mod browser;
 mod lines;
 mod pages;
 
+use crate::errors::memory::ErrorMemory;
 use crate::reference::logs::LogMemory;
 use model::log::Line;
 use reqwest::{Client, Response};
@@ -12,7 +13,7 @@ use serde_json::Value;
 use server::Running;
 use server::config::Config;
 use server::store::sqlite::{Sqlite, StoreConfig};
-use server::store::{LogStore, Store};
+use server::store::{ErrorStore, LogStore, Store};
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -33,7 +34,7 @@ impl Bed {
         let open = async |config: Config, listeners, _| {
             let store = Sqlite::open(StoreConfig::new(config.data)).await.map_err(|error| error.to_string())?;
             store.set_listeners(listeners);
-            Ok((store as Arc<dyn Store>, kept as Arc<dyn LogStore>))
+            Ok((store as Arc<dyn Store>, kept as Arc<dyn LogStore>, Arc::new(ErrorMemory::default()) as Arc<dyn ErrorStore>))
         };
         let running = server::serve_with(Config::ephemeral(data.path()), open).await.expect("clew starts");
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");

@@ -86,3 +86,21 @@ async fn send(protocol: &str, endpoint: &str) -> Value {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("one JSON object")
 }
+
+/// Ten megabytes in one body: taken whole, and the pages stay small.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_enormous_record_is_stored_and_breaks_no_page() {
+    let clew = Clew::start();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_nanos();
+    let record = json!({"timeUnixNano": now.to_string(), "body": {"stringValue": format!("huge {}", "x".repeat(10 << 20))}});
+    let body = json!({"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]});
+    let answer = reqwest::Client::new().post(format!("{}/v1/logs", clew.otlp_http())).json(&body).send().await.expect("an answer");
+    assert_eq!((answer.status().as_u16(), answer.text().await.expect("a body")), (200, "{}".to_owned()));
+    for path in ["/logs?q=huge", "/logs?q=huge&view=table", "/logs?view=patterns"] {
+        let answer = reqwest::get(clew.url(path)).await.expect("an answer");
+        assert_eq!(answer.status(), 200, "{path}");
+        let page = answer.text().await.expect("a page");
+        assert!(page.contains("huge") && page.len() < 200_000, "{path} has {} bytes", page.len());
+    }
+    assert!(clew.stop().success());
+}

@@ -1,7 +1,9 @@
 //! A store that keeps nothing but what it was given, for tests of the way in.
 
+use crate::errors::memory::ErrorMemory;
 use async_trait::async_trait;
 use model::alias::Aliases;
+use model::error::Witness;
 use model::id::TraceId;
 use model::log::{Group, Line, Stream};
 use model::port::*;
@@ -11,7 +13,7 @@ use model::time::{Nanos, Range};
 use model::trace::{Summary, Trace};
 use server::config::Config;
 use server::ingest::{Batch, Rejected, Signal};
-use server::store::{Accepted, LogProblem, LogStore, Refused, Store};
+use server::store::{Accepted, ErrorStore, LogProblem, LogStore, Refused, Store};
 use server::{Running, serve_with};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -21,6 +23,7 @@ use std::time::Duration;
 pub struct Recorder {
     pub spans: Mutex<Vec<Span>>,
     pub lines: Arc<Mutex<Vec<Line>>>,
+    pub errors: Mutex<Vec<Witness>>,
     /// Of the last request with lines.
     pub identity: Mutex<Option<u128>>,
     pub rejected: Mutex<Vec<Rejected>>,
@@ -47,6 +50,11 @@ impl Recorder {
         std::mem::take(&mut self.lines.lock().unwrap())
     }
 
+    /// The errors so far, which are forgotten.
+    pub fn take_errors(&self) -> Vec<Witness> {
+        std::mem::take(&mut self.errors.lock().unwrap())
+    }
+
     /// The rejected records so far, which are forgotten.
     pub fn take_rejected(&self) -> Vec<Rejected> {
         std::mem::take(&mut self.rejected.lock().unwrap())
@@ -61,15 +69,16 @@ impl Store for Recorder {
         if let Some(refused) = *self.refuse.lock().unwrap() {
             return Err(refused);
         }
-        let (stored, lines) = (batch.spans.len() as u64, batch.logs.len() as u64);
+        let (stored, lines, errors) = (batch.spans.len() as u64, batch.logs.len() as u64, batch.errors.len() as u64);
         if !batch.logs.is_empty() {
             *self.identity.lock().unwrap() = batch.identity;
         }
         self.lines.lock().unwrap().extend(batch.logs);
         self.spans.lock().unwrap().extend(batch.spans);
+        self.errors.lock().unwrap().extend(batch.errors);
         self.rejected.lock().unwrap().extend(batch.rejected);
         self.dropped.lock().unwrap().extend(batch.dropped);
-        Ok(Accepted { stored, lines, rejected: Vec::new() })
+        Ok(Accepted { stored, lines, errors, rejected: Vec::new() })
     }
 
     async fn remove_dataset(&self, _: &str) -> Result<u64, Problem> {
@@ -220,5 +229,11 @@ pub async fn start(change: impl FnOnce(&mut Config)) -> (Result<Running, String>
     let mut config = Config::ephemeral("/nonexistent");
     change(&mut config);
     let given = store.clone();
-    (serve_with(config, async move |_, _, _| Ok((given.clone() as Arc<dyn Store>, given as Arc<dyn LogStore>))).await, store)
+    (
+        serve_with(config, async move |_, _, _| {
+            Ok((given.clone() as Arc<dyn Store>, given as Arc<dyn LogStore>, Arc::new(ErrorMemory::default()) as Arc<dyn ErrorStore>))
+        })
+        .await,
+        store,
+    )
 }

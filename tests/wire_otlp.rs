@@ -8,6 +8,7 @@ mod mutations;
 mod server_on_sockets;
 mod transport;
 
+use crate::errors::memory::ErrorMemory;
 use crate::recorder::Recorder;
 use crate::reference::logs::LogMemory;
 use axum::Router;
@@ -50,6 +51,7 @@ impl Bed {
         let state = AppState {
             store: store.clone(),
             logs: Arc::new(LogMemory::over(store.lines.clone())),
+            errors: Arc::new(ErrorMemory::default()),
             ingest: Arc::new(Ingest::new(store.clone(), keys, own)),
             hosts,
             queries: Arc::default(),

@@ -6,6 +6,7 @@
 #[path = "../browser.rs"]
 #[allow(dead_code, reason = "the bench needs less of it than the tests do")]
 mod browser;
+mod errors;
 #[path = "../harness.rs"]
 #[allow(dead_code, reason = "the bench needs less of it than the tests do")]
 mod harness;
@@ -43,7 +44,12 @@ struct Options {
     batch: usize,
     #[arg(long, default_value_t = 7)]
     seed: u64,
-    /// Only these parts: gzip, fresh, reads, load, browser, start, xray, logs; ingest comes before all but xray and logs alone
+    /// Groups and occurrences of the inbox that is read
+    #[arg(long, default_value_t = 100_000)]
+    groups: usize,
+    #[arg(long, default_value_t = 500_000)]
+    occurrences: usize,
+    /// Only these parts: gzip, fresh, reads, load, browser, start, xray, logs, errors; ingest comes before all but the last three alone
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Keep the data here instead of in a temporary directory
@@ -67,7 +73,7 @@ fn main() {
     let temporary = TempDir::new().expect("a temporary directory");
     // The newest span is a minute old.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970").as_nanos() as i64;
-    if options.only.is_empty() || options.only.iter().any(|part| !["xray", "logs"].contains(&part.as_str())) {
+    if options.only.is_empty() || options.only.iter().any(|part| !["xray", "logs", "errors"].contains(&part.as_str())) {
         spans(&options, temporary.path(), now, &mut report);
     }
     if wants("xray") {
@@ -79,6 +85,13 @@ fn main() {
         let data = temporary.path().join("logs");
         let clew = Clew::start_in(&data, &[]);
         logs::measure(&clew, &data, options.seed, options.lines, &mut report);
+        assert!(clew.stop().success(), "clew ends with 0");
+    }
+    if wants("errors") {
+        let data = temporary.path().join("errors");
+        let clew = Clew::start_in(&data, &[]);
+        let inbox = errors::Inbox { groups: options.groups, occurrences: options.occurrences };
+        errors::measure(&clew, &data, options.seed, &inbox, &mut report);
         assert!(clew.stop().success(), "clew ends with 0");
     }
 

@@ -1,14 +1,12 @@
 //! Lines over `PutLogEvents` and OTLP, and a reader beside them.
 
-use super::KILLS;
-use crate::harness::{Clew, signal};
-use rand::Rng as _;
+use super::{KILLS, kill};
+use crate::harness::Clew;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 use tempfile::TempDir;
 
 /// Lines of a request.
@@ -103,7 +101,7 @@ async fn no_acknowledged_line_is_lost_or_doubled_by_ten_kills_and_no_reader_sees
     let data = TempDir::new().expect("a temporary directory");
     let next = Arc::new(AtomicU64::new(0));
     let (mut acknowledged, mut seen) = (Vec::new(), 0);
-    for kill in 0..KILLS {
+    for _ in 0..KILLS {
         let clew = Clew::start_in(data.path(), &[]);
         let aws = clew.url("/");
         let client = Client::new();
@@ -115,18 +113,10 @@ async fn no_acknowledged_line_is_lost_or_doubled_by_ten_kills_and_no_reader_sees
             action(&client, &aws, name, &body).await.expect("an answer");
         }
         let ways = [Way::PutLogEvents, Way::PutLogEvents, Way::Otlp, Way::Otlp];
-        let senders: Vec<_> = ways.map(|way| tokio::spawn(send(way, aws.clone(), clew.otlp_http(), next.clone()))).into();
+        let senders = ways.map(|way| tokio::spawn(send(way, aws.clone(), clew.otlp_http(), next.clone()))).into();
         let reader = tokio::spawn(read(clew.url("")));
-        let after = rand::rng().random_range(200..2500);
-        tokio::time::sleep(Duration::from_millis(after)).await;
-        signal("KILL", &clew.pid().to_string());
-        let before = acknowledged.len();
-        for sender in senders {
-            acknowledged.extend(sender.await.expect("a sender"));
-        }
+        acknowledged.extend(kill(&clew, senders).await);
         seen += reader.await.expect("the reader saw whole requests");
-        eprintln!("kill {kill} after {after} ms: {} requests acknowledged", acknowledged.len() - before);
-        drop(clew);
     }
     assert!(acknowledged.len() > KILLS && seen > 0, "there was load");
 

@@ -1,13 +1,14 @@
 //! WatchTower, boto3 and the AWS CLI, unmodified: against the server over a log store in memory, and against the real program.
 
 use crate::cruddur::python;
+use crate::errors::memory::ErrorMemory;
 use crate::harness::Clew;
 use crate::recorder::Recorder;
 use crate::reference::logs::LogMemory;
 use serde_json::{Value, json};
 use server::config::Config;
 use server::serve_with;
-use server::store::{LogStore, Store};
+use server::store::{ErrorStore, LogStore, Store};
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -77,7 +78,9 @@ async fn clients_are_served(endpoint: &str) {
 async fn over_memory() -> (server::Running, String) {
     let store = Recorder::new();
     let logs = Arc::new(LogMemory::over(store.lines.clone()));
-    let given = async move |_, _, _| Ok((store as Arc<dyn Store>, logs as Arc<dyn LogStore>));
+    let given = async move |_, _, _| {
+        Ok((store as Arc<dyn Store>, logs as Arc<dyn LogStore>, Arc::new(ErrorMemory::default()) as Arc<dyn ErrorStore>))
+    };
     let running = serve_with(Config::ephemeral("/nonexistent"), given).await.expect("it starts");
     let endpoint = format!("http://{}", running.addrs.http);
     (running, endpoint)
@@ -114,4 +117,57 @@ async fn boto3_runs_a_query() {
     let expected = [20, 15, 10].map(|n| (format!("line {n} of twenty-five ERROR"), json!("@ptr")));
     assert_eq!(rows, expected);
     assert_eq!(results["statistics"]["recordsMatched"], 5.0);
+}
+
+/// The same from the command line, and what only the store can see of a batch: what is too old and too new.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_aws_cli_runs_a_query_and_learns_what_was_not_taken() {
+    let clew = Clew::start();
+    let endpoint = clew.url("");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_millis() as i64;
+    let day = 86_400_000;
+    let event = |at: i64, message: &str| json!({"timestamp": at, "message": message});
+    let events = json!([event(now - 40 * day, "old"), event(now - 1, "one ERROR"), event(now, "two"), event(now + 25 * day / 24, "new")])
+        .to_string();
+    for arguments in [
+        &["create-log-group", "--log-group-name", "shop"][..],
+        &["create-log-stream", "--log-group-name", "shop", "--log-stream-name", "s"],
+    ] {
+        aws(&endpoint, arguments).await.expect("it is made");
+    }
+    let put = ["put-log-events", "--log-group-name", "shop", "--log-stream-name", "s", "--log-events", &events, "--output", "json"];
+    let answer: Value = serde_json::from_str(&aws(&endpoint, &put).await.expect("an answer")).expect("JSON");
+    assert_eq!(answer["rejectedLogEventsInfo"], json!({"tooOldLogEventEndIndex": 1, "tooNewLogEventStartIndex": 3}));
+
+    let (start, end) = ((now / 1000 - 600).to_string(), (now / 1000 + 60).to_string());
+    let query = "fields @message | filter @message like /ERROR/ | stats count(*) as errors by @logStream";
+    let started = [
+        "start-query",
+        "--log-group-name",
+        "shop",
+        "--start-time",
+        &start,
+        "--end-time",
+        &end,
+        "--query-string",
+        query,
+        "--output",
+        "json",
+    ];
+    let started: Value = serde_json::from_str(&aws(&endpoint, &started).await.expect("an id")).expect("JSON");
+    let id = started["queryId"].as_str().expect("an id");
+    let results = loop {
+        let results: Value =
+            serde_json::from_str(&aws(&endpoint, &["get-query-results", "--query-id", id, "--output", "json"]).await.expect("results"))
+                .expect("JSON");
+        if results["status"] != "Running" {
+            break results;
+        }
+    };
+    assert_eq!(
+        (&results["status"], &results["results"]),
+        (&json!("Complete"), &json!([[{"field": "@logStream", "value": "s"}, {"field": "errors", "value": "1"}]]))
+    );
+    let stopped = aws(&endpoint, &["stop-query", "--query-id", id]).await.expect_err("it has ended");
+    assert!(stopped.contains("InvalidParameterException"), "{stopped}");
 }

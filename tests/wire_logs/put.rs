@@ -140,3 +140,23 @@ async fn who_am_i() {
     let other = answer(bed.pages(), post("/", &[form], "Action=AssumeRole&Version=2011-06-15")).await;
     assert!(other.status == 400 && String::from_utf8_lossy(&other.body).contains("<Code>InvalidAction</Code>"));
 }
+
+/// AWS's limits of a batch, and its words for them.
+#[tokio::test]
+async fn batches_have_limits() {
+    let bed = with_stream().await;
+    let now = now_ms();
+    let batch = |events: Vec<Value>| json!({"logGroupName": "g", "logStreamName": "s", "logEvents": events});
+    let many: Vec<Value> = (0..10_001).map(|n| json!({"timestamp": now, "message": n.to_string()})).collect();
+    let (kind, message) = refused(&bed, "PutLogEvents", batch(many[..].to_vec())).await;
+    assert!(kind == "InvalidParameterException" && message.contains("10000"), "{kind} {message}");
+    done(&bed, "PutLogEvents", batch(many[..10_000].to_vec())).await;
+    assert_eq!(bed.store.take_lines().len(), 10_000);
+    let large: Vec<Value> = (0..5).map(|_| json!({"timestamp": now, "message": "x".repeat(220_000)})).collect();
+    let (kind, message) = refused(&bed, "PutLogEvents", batch(large[..].to_vec())).await;
+    assert!(kind == "InvalidParameterException" && message.contains("1048576"), "{kind} {message}");
+    done(&bed, "PutLogEvents", batch(large[..4].to_vec())).await;
+    assert_eq!(bed.store.take_lines().len(), 4);
+    let (kind, _) = refused(&bed, "PutLogEvents", batch(vec![])).await;
+    assert_eq!(kind, "InvalidParameterException");
+}
