@@ -103,8 +103,25 @@ impl Browser {
 
     /// The text of the first element, as a reader sees it.
     pub async fn text(&self, css: &str) -> String {
-        let element = self.client.find(Locator::Css(css)).await.unwrap_or_else(|error| panic!("no {css}: {error}"));
-        element.text().await.expect("its text")
+        self.text_that(css, "be there", |_| true).await
+    }
+
+    /// Waits until the text of the first element has this in it: without scripts a click leads to another page, which is not there at once.
+    pub async fn says(&self, css: &str, words: &str) {
+        self.text_that(css, &format!("say {words:?}"), |text| text.contains(words)).await;
+    }
+
+    async fn text_that(&self, css: &str, wanted: &str, is: impl Fn(&str) -> bool) -> String {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            // Between finding it and asking it the page may have gone.
+            let found = async { self.client.find(Locator::Css(css)).await?.text().await }.await;
+            match found {
+                Ok(text) if is(&text) => return text,
+                found => assert!(Instant::now() < until, "waited {PATIENCE:?} for {css} to {wanted}: {found:?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
     }
 
     /// How many elements there are.
