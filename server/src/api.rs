@@ -44,7 +44,7 @@ pub(crate) use answer::Failure;
 
 /// Every route under `/api/`, `/aliases/` and `/demo/`, and `/find`.
 pub fn routes(store: Arc<dyn Store>, beside: Beside) -> Router {
-    let errors = errors::routes(beside.errors.clone());
+    let errors = errors::routes(beside.errors.clone(), beside.links.clone());
     Router::new()
         .route("/api/traces", get(lists::traces))
         .route("/api/traces/count", get(lists::count))

@@ -7,6 +7,7 @@ mod request_id;
 mod told;
 
 use async_trait::async_trait;
+use model::error::{LinkHow, Occurrence};
 use model::id::TraceId;
 use model::log::{How, Line, TraceLink};
 use model::port::{Ask, LineLinks, LogOrder, LogReader, LogSearch, Possible, Reader};
@@ -135,5 +136,16 @@ impl LineLinks for Links {
         let traces: BTreeSet<TraceId> = spans.iter().map(|span| span.trace_id).collect();
         lines.retain(|line| line.trace.is_some_and(|link| link.how.is_inferred() && traces.contains(&link.trace_id)));
         lines
+    }
+
+    async fn link_error(&self, ask: &Ask, occurrence: &mut Occurrence) {
+        let row = &mut occurrence.row;
+        // An id of the request says more than likeness.
+        if row.traces.is_empty() || row.how == Some(LinkHow::Inferred) {
+            let ids = occurrence.witnesses.iter().filter_map(request_id::of_error).collect();
+            if let Some(link) = self.of_request(&briefly(ask), ids, row.time).await {
+                (row.traces, row.span, row.how) = (vec![link.trace_id], link.span_id, Some(LinkHow::Request));
+            }
+        }
     }
 }

@@ -272,3 +272,27 @@ async fn an_item_without_an_id_finds_its_trace_if_there_is_one_that_fits() {
     let occurrence = program.clew.json(&format!("/api/errors/{number}/occurrences/latest")).await;
     assert_eq!(occurrence["traces"], json!([]), "{occurrence:#}");
 }
+
+/// In a Lambda function Rollbar's SDK knows the id of the request, and so do the span and the lines of the log.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_id_leads_to_the_trace() {
+    const REQUEST: &str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd";
+    let program = Program::start();
+    let mut traced = span(TRACE, SPAN, "Other", "m", now());
+    traced["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["attributes"] =
+        json!([{"key": "faas.invocation_id", "value": {"stringValue": REQUEST}}]);
+    program.spans(&traced).await;
+    program.count(1, 1).await;
+    let mut data = thrown("Late", "m");
+    data["custom"] = json!({"lambda": {"request_id": REQUEST}});
+    program.item(data).await;
+    program.count(2, 1).await;
+    let occurrence = program.clew.json("/api/errors/2/occurrences/latest").await;
+    assert_eq!(
+        (&occurrence["how"], &occurrence["traces"], &occurrence["span"]),
+        (&json!("request"), &json!([TRACE]), &json!(SPAN)),
+        "{occurrence:#}"
+    );
+    let page = program.client.get(program.clew.url("/e/2")).send().await.expect("an answer").text().await.expect("a page");
+    assert!(page.contains("linked by ") && page.contains(TRACE), "{page}");
+}

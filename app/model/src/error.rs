@@ -100,6 +100,8 @@ pub enum LinkHow {
     Trace,
     /// A header of the request names the trace; the span it names is the caller's.
     Header,
+    /// A span, or a line that names its trace, has the request id that the error has. Decided when it is read.
+    Request,
     /// Time, route and message fit one throw of a trace. Decided when it is read.
     Inferred,
 }
@@ -111,6 +113,7 @@ impl LinkHow {
             LinkHow::Span => "the span it names",
             LinkHow::Trace => "the trace id it names",
             LinkHow::Header => "a header of the request",
+            LinkHow::Request => "the id of its request, which the trace has, too",
             LinkHow::Inferred => "time, route and message of one exception",
         }
     }

@@ -92,7 +92,10 @@ async fn show(here: Here, mut url: url::ErrorPage) -> Result<Shown, Problem> {
         errors.error_neighbours(ask, number),
     );
     let occurrence = match occurrence {
-        Ok(occurrence) => Some(occurrence),
+        Ok(mut occurrence) => {
+            here.links.link_error(ask, &mut occurrence).await;
+            Some(occurrence)
+        }
         Err(Problem::NotFound(_)) => None,
         Err(problem) => return Err(problem),
     };

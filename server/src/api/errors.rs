@@ -13,7 +13,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::get;
 use model::error::{ErrorLevel, Occurrence, TriageAction};
-use model::port::{Ask, ErrorSearch, Problem};
+use model::port::{Ask, ErrorSearch, LineLinks, Problem};
 use model::query::ast::Query;
 use model::query::errors::parse_errors;
 use model::time::{Nanos, Rfc3339};
@@ -28,7 +28,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 type Errs = State<Arc<dyn ErrorStore>>;
 
 /// Every route under `/api/errors`.
-pub fn routes(errors: Arc<dyn ErrorStore>) -> Router {
+pub fn routes(errors: Arc<dyn ErrorStore>, links: Arc<dyn LineLinks>) -> Router {
+    let occurrence = move |State(errors): Errs, Path((number, seq)): Path<(u64, String)>| async move {
+        occurrence(&*errors, &*links, number, &seq).await
+    };
     Router::new()
         .route("/api/errors", get(list))
         .route("/api/errors/{number}", get(one).patch(change))
@@ -98,14 +101,16 @@ async fn occurrences(State(errors): Errs, Path(number): Path<u64>, RawQuery(raw)
 }
 
 /// `GET /api/errors/{number}/occurrences/{seq}`; `latest` is the newest.
-async fn occurrence(State(errors): Errs, Path((number, seq)): Path<(u64, String)>) -> Result<Response, Failure> {
-    let seq = match seq.as_str() {
+async fn occurrence(errors: &dyn ErrorStore, links: &dyn LineLinks, number: u64, seq: &str) -> Result<Response, Failure> {
+    let seq = match seq {
         "latest" => None,
         seq => Some(seq.parse().map_err(|_| Failure::bad("an occurrence is named by its seq, or latest"))?),
     };
     let ask = ask();
     let _left = ask.cancel_on_drop();
-    Ok(json(&whole(&errors.occurrence(&ask, number, seq).await?)))
+    let mut occurrence = errors.occurrence(&ask, number, seq).await?;
+    links.link_error(&ask, &mut occurrence).await;
+    Ok(json(&whole(&occurrence)))
 }
 
 fn whole(occurrence: &Occurrence) -> Value {

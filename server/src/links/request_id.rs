@@ -2,6 +2,7 @@
 
 use super::{Links, any, around, equals, phrase};
 use model::attr::Value;
+use model::error::Witness;
 use model::id::{SpanId, TraceId};
 use model::log::{How, Line, TraceLink};
 use model::port::{Ask, LogOrder, LogSearch, Possible, SpanSearch};
@@ -59,10 +60,40 @@ pub fn of_span(span: &Span) -> impl Iterator<Item = String> + use<'_> {
     })
 }
 
+/// The request id of an error, as Rollbar's SDKs have it: AWS Lambda's, or a header of the request.
+pub fn of_error(witness: &Witness) -> Option<String> {
+    let data: serde_json::Value = serde_json::from_str(&witness.data).ok()?;
+    let header = |wanted: &str| {
+        let headers = data["request"]["headers"].as_object()?;
+        headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted))?.1.as_str()
+    };
+    let custom = &data["custom"];
+    let lambda = [&custom["lambda"]["request_id"], &custom["aws_request_id"], &custom["request_id"]].into_iter().find_map(|id| id.as_str());
+    let id = lambda.or_else(|| header("x-request-id")).or_else(|| header("x-correlation-id"))?;
+    (id.len() >= 8).then(|| id.to_owned())
+}
+
 /// What others say of a request id: its traces, and the span if it was a span that said so.
 type Said = BTreeMap<String, BTreeMap<TraceId, Option<SpanId>>>;
 
 impl Links {
+    /// The one trace of these request ids; `None` if there are several.
+    pub(super) async fn of_request(&self, ask: &Ask, ids: BTreeSet<String>, at: Nanos) -> Option<TraceLink> {
+        if ids.is_empty() {
+            return None;
+        }
+        let wanted: BTreeSet<&String> = ids.iter().collect();
+        let mut said = self.said_by_spans(ask, &ids.iter().collect::<Vec<_>>(), at, at).await;
+        if said.is_empty() {
+            said = self.said_by_lines(ask, Vec::new(), &wanted, at, at).await;
+        }
+        let traces: BTreeMap<TraceId, Option<SpanId>> = said.into_values().flatten().collect();
+        match self.one_request(ask, traces.keys().copied().collect()).await[..] {
+            [trace_id] => Some(TraceLink { trace_id, span_id: traces.get(&trace_id).copied().flatten(), how: How::Request }),
+            _ => None,
+        }
+    }
+
     /// See [`How::Request`].
     pub(super) async fn by_request_id(&self, ask: &Ask, lines: &mut [Line], possible: &mut Possible) {
         let mut wanted: BTreeMap<Arc<str>, BTreeMap<String, Vec<usize>>> = BTreeMap::new();
@@ -77,7 +108,7 @@ impl Links {
         for (group, ids) in wanted {
             let times = || ids.values().flatten().map(|at| lines[*at].time);
             let (Some(first), Some(last)) = (times().min(), times().max()) else { continue };
-            let mut said = self.said_by_lines(ask, &group, &ids, first, last).await;
+            let mut said = self.said_by_lines(ask, vec![group.to_string()], &ids.keys().collect(), first, last).await;
             let open: Vec<&String> = ids.keys().filter(|id| !said.contains_key(*id)).collect();
             said.extend(self.said_by_spans(ask, &open, first, last).await);
             for (id, rows) in &ids {
@@ -91,19 +122,20 @@ impl Links {
         }
     }
 
-    async fn said_by_lines(&self, ask: &Ask, group: &str, ids: &BTreeMap<String, Vec<usize>>, first: Nanos, last: Nanos) -> Said {
+    /// `groups`: none are all.
+    async fn said_by_lines(&self, ask: &Ask, groups: Vec<String>, ids: &BTreeSet<&String>, first: Nanos, last: Nanos) -> Said {
         // Every key of a query over lines is one of these.
         let trace = Key::Attribute { scope: Scope::Any, name: "trace_id".to_owned() };
         let named = Expr::Field(Field { key: trace, test: Test::Exists });
-        let filter = Expr::And(vec![any(ids.keys().map(|id| phrase(id)).collect()), named]);
+        let filter = Expr::And(vec![any(ids.iter().map(|id| phrase(id)).collect()), named]);
         let query = LogQuery { filter: Some(filter), ..LogQuery::default() };
-        let (groups, range) = (vec![group.to_owned()], around(first, last, NEAR));
+        let range = around(first, last, NEAR);
         let search = LogSearch { query, groups, range, order: LogOrder::Newest, limit: LINES, cursor: None };
         let mut found = self.logs.logs(ask, &search).await.map(|page| page.lines).unwrap_or_default();
         model::port::LineLinks::verify(self, ask, &mut found).await;
         let mut said = Said::new();
         for line in found {
-            if let (Some(link), Some(id)) = (line.trace, of_line(&line).filter(|id| ids.contains_key(id))) {
+            if let (Some(link), Some(id)) = (line.trace, of_line(&line).filter(|id| ids.contains(id))) {
                 said.entry(id).or_default().insert(link.trace_id, None);
             }
         }

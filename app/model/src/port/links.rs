@@ -1,6 +1,7 @@
 //! Which trace a line belongs to where the line alone does not say.
 
 use super::Ask;
+use crate::error::Occurrence;
 use crate::id::TraceId;
 use crate::log::Line;
 use crate::span::Span;
@@ -21,6 +22,9 @@ pub trait LineLinks: Send + Sync {
 
     /// Lines that [`LineLinks::link`] gives to the traces of these spans, of one request. `known` are lines that name one of the traces.
     async fn near(&self, ask: &Ask, spans: &[Span], known: &[Line]) -> Vec<Line>;
+
+    /// Gives an error that names no trace the one of its request id ([`LinkHow::Request`](crate::error::LinkHow::Request)).
+    async fn link_error(&self, ask: &Ask, occurrence: &mut Occurrence);
 }
 
 /// Traces of lines that fit several, by the lines' `seq`.
