@@ -15,13 +15,18 @@ use sha2::{Digest as _, Sha256};
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
 /// A body as it was sent, compressed if it is: its hash is part of what is signed.
-#[derive(Clone, Debug, Default)]
-pub struct Payload(Sha256);
+#[derive(Clone, Debug)]
+pub struct Payload(Option<Sha256>);
 
 impl Payload {
+    /// Nothing yet. `needed`: whether signatures are verified at all, or else the hash is nobody's.
+    pub fn new(needed: bool) -> Payload {
+        Payload(needed.then(Sha256::new))
+    }
+
     /// Of a body that is here as a whole.
     pub fn of(body: &[u8]) -> Payload {
-        Payload(Sha256::new_with_prefix(body))
+        Payload(Some(Sha256::new_with_prefix(body)))
     }
 
     /// The same body, hashed as it is read.
@@ -30,8 +35,8 @@ impl Payload {
         B: http_body::Body<Data = Bytes>,
     {
         body.map_frame(|frame| {
-            if let Some(data) = frame.data_ref() {
-                self.0.update(data);
+            if let (Some(hash), Some(data)) = (&mut self.0, frame.data_ref()) {
+                hash.update(data);
             }
             frame
         })
@@ -93,7 +98,7 @@ fn canonical(request: &Parts, signed_headers: &str, payload: Payload) -> String 
     };
     let hash = match text_of(headers, &HeaderName::from_static("x-amz-content-sha256")) {
         unsigned @ "UNSIGNED-PAYLOAD" => unsigned.to_owned(),
-        _ => hex(&payload.0.finalize()),
+        _ => payload.0.map(|hash| hex(&hash.finalize())).unwrap_or_default(),
     };
     let (path, query) = (path(uri.path()), query(uri.query().unwrap_or_default()));
     [method.as_str(), &path, &query, &names.map(header).collect::<String>(), signed_headers, &hash].join("\n")

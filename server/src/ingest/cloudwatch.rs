@@ -66,7 +66,7 @@ pub async fn call(ingest: &Ingest, logs: &dyn LogStore, action: Action, request:
     let (parts, body) = request.into_parts();
     let mut patience = PATIENCE;
     let answered = async {
-        let mut payload = Payload::default();
+        let mut payload = Payload::new(ingest.keys.are_needed());
         let held = body_of(ingest, &parts.headers, payload.watch(body), &mut patience).await?;
         // The one place that asks whether the sender may write.
         let key = ingest.keys.check_signed(&parts, &payload).map_err(Failure::unsigned)?;

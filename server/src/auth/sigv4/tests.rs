@@ -97,10 +97,10 @@ fn a_body_may_be_left_out() {
 
 #[tokio::test]
 async fn a_body_is_hashed_as_it_is_read() {
-    let mut payload = Payload::default();
+    let mut payload = Payload::new(true);
     let body = axum::body::Body::from_stream(futures::stream::iter(["Param1=", "value1"].map(Ok::<_, std::io::Error>)));
     assert_eq!(payload.watch(body).collect().await.unwrap().to_bytes(), "Param1=value1");
-    assert_eq!(payload.0.finalize(), Payload::of(b"Param1=value1").0.finalize());
+    assert_eq!(payload.0.unwrap().finalize(), Payload::of(b"Param1=value1").0.unwrap().finalize());
 }
 
 #[test]

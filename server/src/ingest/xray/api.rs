@@ -169,7 +169,7 @@ where
 
 async fn perform(ingest: &Ingest, operation: Operation, parts: &Parts, body: Body) -> Result<Value, Failure> {
     let mut patience = PATIENCE;
-    let mut payload = Payload::default();
+    let mut payload = Payload::new(ingest.keys.are_needed());
     let held = body_of(ingest, &parts.headers, payload.watch(body), &mut patience).await?;
     match operation {
         Operation::PutTraceSegments => put_segments(ingest, ingest.keys.check_signed(parts, &payload)?, held, patience).await,

@@ -1,5 +1,5 @@
 //! One read: a picture of the store, and the ways to fetch from it. Everything is fetched for many blocks at once, since a
-//! statement costs more than the rows it brings; decoding is done on at most all cores but one.
+//! statement costs more than the rows it brings; decoding is done on all cores, by threads that let everybody else go first.
 
 use super::day::{DayFile, lock};
 use super::lookup;
@@ -9,25 +9,39 @@ use model::id::TraceId;
 use model::port::Problem;
 use model::span::Span;
 use model::trace::Summary;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
 
 /// Blocks fetched by one statement where whole spans are wanted.
 const FETCH: usize = 16;
 
-/// What reads share: the cores they may use, and what they found to be broken.
+/// What reads share: the threads that work for them, and what they found to be broken.
 pub struct Shared {
-    cores: Semaphore,
+    threads: ThreadPool,
     /// By (day, block).
     corrupt: Mutex<BTreeMap<(i64, i64), String>>,
 }
 
+/// How nice the threads of reads are: who sends something is answered as if nobody read, and a read has what is left of all cores.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
+
 impl Default for Shared {
     fn default() -> Shared {
-        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-        Shared { cores: Semaphore::new(cores.saturating_sub(1).max(1)), corrupt: Mutex::default() }
+        let threads = ThreadPoolBuilder::new().thread_name(|n| format!("read-{n}")).panic_handler(|_| {
+            // Whoever waits is told that there is no result; the panic itself is in the log.
+        });
+        // Elsewhere it would be of the whole process.
+        #[cfg(target_os = "linux")]
+        let threads = threads.start_handler(|_| {
+            if let Err(error) = rustix::process::nice(NICE) {
+                tracing::debug!("a thread of reads is as eager as the others: {error}");
+            }
+        });
+        Shared { threads: threads.build().expect("the system has threads"), corrupt: Mutex::default() }
     }
 }
 
@@ -61,10 +75,20 @@ impl Shared {
         lock(&self.corrupt).values().cloned().collect()
     }
 
-    /// Runs `work` beside the async threads, when a core is free for it.
+    /// How many works go on at a time.
+    pub fn threads(&self) -> usize {
+        self.threads.current_num_threads()
+    }
+
+    /// Runs `work` beside the async threads, when one of the reads' is free; not at all if nobody waits for it any more.
     pub async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
-        let _core = self.cores.acquire().await.map_err(unavailable)?;
-        tokio::task::spawn_blocking(work).await.map_err(unavailable)
+        let (done, result) = oneshot::channel();
+        self.threads.spawn_fifo(move || {
+            if !done.is_closed() {
+                let _ = done.send(work());
+            }
+        });
+        result.await.map_err(unavailable)
     }
 }
 

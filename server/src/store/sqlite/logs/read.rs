@@ -35,6 +35,7 @@ impl Sqlite {
             range: search.range,
             groups: search.groups.as_slice().into(),
             test: test_of(&search.query, core.now())?,
+            in_turn: false,
             hidden: core.logs.catalog.hidden(),
             now: core.now(),
             shared: core.shared.clone(),

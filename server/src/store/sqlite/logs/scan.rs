@@ -1,5 +1,5 @@
-//! Reading blocks: which may have something, and what of them passes. Blocks are read newest or oldest first, a batch while the one
-//! before is searched.
+//! Reading blocks: which may have something, and what of them passes. Blocks are read newest or oldest first, a batch on each core, and one is
+//! read meanwhile.
 
 use super::picture::{Block, Chunk, Picture};
 use crate::store::block::{Columns, Corrupt};
@@ -16,7 +16,8 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-/// Blocks of which pieces of bloom filters are read by one statement.
+/// Blocks of which pieces of bloom filters are read by one statement: the first, and at most.
+const FIRST: usize = 4;
 const PRUNED_AT_ONCE: usize = 256;
 /// Blocks searched at once.
 const BATCH: usize = 8;
@@ -34,6 +35,8 @@ pub struct Scan {
     pub groups: Arc<[String]>,
     /// None: every line passes.
     pub test: Option<Arc<dyn LineTest>>,
+    /// What is looked at depends on the order of the blocks: they are searched one batch after the other.
+    pub in_turn: bool,
     pub hidden: Arc<Hidden>,
     pub now: Nanos,
     pub shared: Arc<Shared>,
@@ -132,19 +135,19 @@ impl Scan {
     }
 
     /// Of these blocks those that may have the words that are needed.
-    async fn prune(&self, blocks: &[Arc<Block>]) -> Result<Vec<Arc<Block>>, Problem> {
+    async fn prune(&self, ask: &Ask, blocks: Vec<Arc<Block>>) -> Result<Vec<Arc<Block>>, Problem> {
         let need = self.need();
         let mut tokens = Vec::new();
         collect(need, &mut tokens);
         if tokens.is_empty() {
-            return Ok(blocks.to_vec());
+            return Ok(blocks);
         }
         let mut pieces: Vec<u16> = tokens.iter().map(|(_, token)| number::BLOOM + piece_of(*token) as u16).collect();
         pieces.sort_unstable();
         pieces.dedup();
-        let mut filters = self.columns(blocks, &pieces).await?;
+        let mut filters = self.columns(&blocks, &pieces).await?;
         let mut kept = Vec::new();
-        for block in blocks {
+        for block in &blocks {
             let columns = filters.remove(&(block.file.day, block.id)).unwrap_or_default();
             let mut has = |token: Token| {
                 let framed = columns.get(number::BLOOM + piece_of(token) as u16).ok_or(Corrupt("no bloom"))?;
@@ -158,6 +161,7 @@ impl Scan {
             }
         }
         debug_assert!(pieces.len() <= PIECES);
+        ask.progress(|scanned| scanned.blocks_done += (blocks.len() - kept.len()) as u64);
         Ok(kept)
     }
 
@@ -177,7 +181,7 @@ impl Scan {
     }
 
     /// Searches blocks in the order given, and calls `see` for each in which a line passed, until it breaks or the reader would rather
-    /// stop; `false` if that was so. `look` gets columns for what it `reads`, and for the test.
+    /// stop; `false` if that was so. `look` gets columns for what it `reads`, and for the test, on several threads unless `in_turn`.
     pub async fn run<T: Send + 'static>(
         &self,
         ask: &Ask,
@@ -187,46 +191,47 @@ impl Scan {
         mut see: impl FnMut(T, &Arc<Block>) -> ControlFlow<()>,
         mut enough: impl FnMut(&Arc<Block>) -> bool,
     ) -> Result<bool, Problem> {
+        if blocks.first().is_some_and(&mut enough) {
+            return Ok(true);
+        }
         let look = Arc::new(look);
         ask.progress(|scanned| scanned.blocks += blocks.len() as u64);
-        // A page needs few blocks, a total all: batches grow.
-        let mut size = 1;
-        let mut rest = blocks.as_slice();
-        while !rest.is_empty() {
-            let (now, later) = rest.split_at(rest.len().min(if size == 1 { 4 } else { PRUNED_AT_ONCE }));
-            rest = later;
-            if now.first().is_some_and(&mut enough) {
+        let search = async |batch: Result<Vec<(Arc<Block>, Columns)>, Problem>| {
+            let (batch, scan, look) = (batch?, self.clone(), look.clone());
+            self.shared.compute(move || scan.search(batch, &*look)).await
+        };
+        let threads = if self.in_turn { 1 } else { self.shared.threads() };
+        let batches = |kept: Result<Vec<Arc<Block>>, Problem>| match kept {
+            // Each thread gets some.
+            Ok(kept) => kept.chunks(kept.len().div_ceil(2 * threads).clamp(1, BATCH)).map(|batch| Ok(batch.to_vec())).collect(),
+            Err(problem) => vec![Err(problem)],
+        };
+        let fetch = async |batch: Result<Vec<Arc<Block>>, Problem>| self.fetch(batch?, reads).await;
+        // While the threads search, the next batches are chosen and read.
+        let kept = stream::iter(windows(blocks)).map(|window| self.prune(ask, window)).buffered(2);
+        let fetched = kept.flat_map(|kept| stream::iter(batches(kept))).map(&fetch).buffered(2);
+        let mut searches = fetched.map(&search).buffered(if self.in_turn { 1 } else { threads + 1 });
+        while let Some(searched) = searches.next().await {
+            let searched = searched?;
+            if ask.stop() {
+                return Ok(false);
+            }
+            if searched.first().is_some_and(|(block, _)| enough(block)) {
                 return Ok(true);
             }
-            let kept = self.prune(now).await?;
-            ask.progress(|scanned| scanned.blocks_done += (now.len() - kept.len()) as u64);
-            let batches: Vec<Vec<Arc<Block>>> = kept.chunks(size.min(BATCH)).map(<[_]>::to_vec).collect();
-            size = BATCH;
-            let mut fetched = stream::iter(batches).map(|batch| self.fetch(batch, reads)).buffered(2);
-            while let Some(batch) = fetched.next().await {
-                let batch = batch?;
-                if ask.stop() {
-                    return Ok(false);
-                }
-                if batch.first().is_some_and(|(block, _)| enough(block)) {
+            for (block, found) in searched {
+                let lines = u64::from(block.meta.lines);
+                let passed = found.as_ref().map_or(0, |(passed, _)| *passed);
+                ask.progress(|scanned| {
+                    scanned.blocks_done += 1;
+                    scanned.lines += lines;
+                    scanned.bytes += block.meta.bytes;
+                    scanned.matched += passed;
+                });
+                if let Some((_, found)) = found
+                    && see(found, &block).is_break()
+                {
                     return Ok(true);
-                }
-                let (scan, look) = (self.clone(), look.clone());
-                let searched = self.shared.compute(move || scan.search(batch, &*look)).await?;
-                for (block, found) in searched {
-                    let lines = u64::from(block.meta.lines);
-                    let passed = found.as_ref().map_or(0, |(passed, _)| *passed);
-                    ask.progress(|scanned| {
-                        scanned.blocks_done += 1;
-                        scanned.lines += lines;
-                        scanned.bytes += block.meta.bytes;
-                        scanned.matched += passed;
-                    });
-                    if let Some((_, found)) = found
-                        && see(found, &block).is_break()
-                    {
-                        return Ok(true);
-                    }
                 }
             }
         }
@@ -342,6 +347,13 @@ fn candidates(block: &Block, opened: &Opened, within: std::ops::Range<usize>, te
         row += 1;
     }
     Ok(rows)
+}
+
+/// Blocks in pieces that are pruned together: a page needs few of them, a total all.
+fn windows(blocks: Vec<Arc<Block>>) -> Vec<Vec<Arc<Block>>> {
+    let mut blocks = blocks.into_iter();
+    let sizes = std::iter::successors(Some(FIRST), |size| Some((size * 2).min(PRUNED_AT_ONCE)));
+    sizes.map(|size| blocks.by_ref().take(size).collect::<Vec<_>>()).take_while(|window| !window.is_empty()).collect()
 }
 
 fn collect(need: &Need, tokens: &mut Vec<(bool, Token)>) {

@@ -1,6 +1,6 @@
 //! Pipelines over lines: the store finds the lines, the pipeline makes a table of them.
 
-use super::scan::Found;
+use super::scan::{Found, Scan};
 use crate::store::insights::Pipeline;
 use crate::store::logs::test::{LineRef, line_ref};
 use crate::store::sqlite::Sqlite;
@@ -64,7 +64,8 @@ async fn in_order(store: &Sqlite, ask: &Ask, search: &LogSearch, mut pipeline: P
 
 /// Block by block.
 async fn in_any_order(store: &Sqlite, ask: &Ask, search: &LogSearch, mut pipeline: Pipeline) -> Result<(Pipeline, u64, bool), Problem> {
-    let scan = store.log_scan(ask, search).await?;
+    // Sums of fractions depend on their order.
+    let scan = Scan { in_turn: true, ..store.log_scan(ask, search).await? };
     let (alike, reads) = (pipeline.alike().map(Arc::new), pipeline.reads());
     for (line, pattern) in scan.tail(ask) {
         pipeline.push(&LineRef { pattern, ..line_ref(line, &|| line.trace) });
