@@ -50,7 +50,8 @@ CREATE INDEX error_group_parent ON error_group (parent) WHERE parent IS NOT NULL
 CREATE INDEX error_group_priority ON error_group (status, priority, number) WHERE parent IS NULL;
 CREATE INDEX error_group_last ON error_group (status, all_last, number) WHERE parent IS NULL;
 CREATE INDEX error_group_first ON error_group (status, all_first, number) WHERE parent IS NULL;
-CREATE INDEX error_group_count ON error_group (status, all_count, number) WHERE parent IS NULL;
+-- With the parent, that groups are counted by this alone.
+CREATE INDEX error_group_count ON error_group (status, all_count, number, parent) WHERE parent IS NULL;
 CREATE INDEX error_group_people ON error_group (status, all_people, number) WHERE parent IS NULL;
 CREATE INDEX error_group_ranked ON error_group (ranked_at) WHERE parent IS NULL AND priority > 0;
 CREATE INDEX error_group_snoozed ON error_group (snoozed_until) WHERE status = 3;
@@ -143,6 +144,14 @@ CREATE TABLE error_service (
 CREATE TABLE error_exploded (
     site TEXT PRIMARY KEY,
     at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- By which version of the algorithm a project's errors are grouped, since when, and by which they were before.
+CREATE TABLE error_algorithm (
+    project TEXT PRIMARY KEY,
+    version TEXT NOT NULL,
+    before TEXT,
+    since INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE error_rules (

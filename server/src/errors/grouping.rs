@@ -8,8 +8,11 @@ pub use super::template::template;
 use serde_json::Value;
 use sha1::{Digest as _, Sha1};
 
-/// Version of the algorithm: it is part of every key.
-const VERSION: &str = "tl1";
+/// Version of the algorithm: it is part of every key. Whoever changes what keys are made of gives it a new name, and the one before to
+/// [`BEFORE`], which [`keys_before`] then has to make as they were.
+pub const VERSION: &str = "tl1";
+/// The version whose groups are still found; there is none before the first. Tests have one that differs by its name alone.
+pub const BEFORE: Option<&str> = if cfg!(test) { Some("tl0") } else { None };
 /// Classes that say nothing of what went wrong.
 const GENERIC: [&str; 13] = [
     "Error",
@@ -57,8 +60,17 @@ pub struct Keys {
 /// The keys of an item's `data`. `exploded` says of the [hash](site_hash) of a site that it makes too many templates for these to tell
 /// errors apart.
 pub fn keys(data: &Value, exploded: &dyn Fn(&str) -> bool) -> Keys {
+    keys_by(VERSION, data, exploded)
+}
+
+/// The keys by the version [`BEFORE`].
+pub fn keys_before(data: &Value, exploded: &dyn Fn(&str) -> bool) -> Option<Keys> {
+    BEFORE.map(|version| keys_by(version, data, exploded))
+}
+
+fn keys_by(version: &str, data: &Value, exploded: &dyn Fn(&str) -> bool) -> Keys {
     let chain = chain(&data["body"]);
-    let mut keys = if chain.is_empty() { of_message(&data["body"]) } else { of_exceptions(data, &chain, exploded) };
+    let mut keys = if chain.is_empty() { of_message(version, &data["body"]) } else { of_exceptions(version, data, &chain, exploded) };
     if let Some(fingerprint) = said(&data["fingerprint"]) {
         (keys.kind, keys.group) = ("explicit", self::fingerprint(&fingerprint));
     }
@@ -72,17 +84,17 @@ pub fn keys(data: &Value, exploded: &dyn Fn(&str) -> bool) -> Keys {
 pub fn chain(body: &Value) -> Vec<&Value> {
     match body["trace_chain"].as_array() {
         Some(chain) if !chain.is_empty() => chain.iter().collect(),
-        _ if said(&body["trace"]).is_some() => vec![&body["trace"]],
+        _ if says_something(&body["trace"]) => vec![&body["trace"]],
         _ => Vec::new(),
     }
 }
 
-fn of_message(body: &Value) -> Keys {
+fn of_message(version: &str, body: &Value) -> Keys {
     let message = said(&body["message"]["body"]).or_else(|| said(&body["crash_report"]["raw"])).unwrap_or_default();
     let template = template(&message);
     Keys {
         kind: "message",
-        group: hash(&[VERSION, "m", &template]),
+        group: hash(&[version, "m", &template]),
         site: String::new(),
         path: String::new(),
         template,
@@ -93,7 +105,7 @@ fn of_message(body: &Value) -> Keys {
     }
 }
 
-fn of_exceptions(data: &Value, chain: &[&Value], exploded: &dyn Fn(&str) -> bool) -> Keys {
+fn of_exceptions(version: &str, data: &Value, chain: &[&Value], exploded: &dyn Fn(&str) -> bool) -> Keys {
     let roots = Roots::of(data);
     let mut classes: Vec<String> = chain.iter().take(CHAIN).map(|one| said(&one["exception"]["class"]).unwrap_or_default()).collect();
     classes.dedup();
@@ -105,11 +117,11 @@ fn of_exceptions(data: &Value, chain: &[&Value], exploded: &dyn Fn(&str) -> bool
     let site = [ends(&outer.keys, 2), vec![">".to_owned()], ends(&inner.keys, 1)].concat().join("|");
     let generic = (!outer.own || GENERIC.contains(&&*classes[0])) && !exploded(&site_hash(&site));
     let class_chain = classes.join(">");
-    let mut parts = vec![VERSION, "e", &class_chain, &site];
+    let mut parts = vec![version, "e", &class_chain, &site];
     if generic {
         parts.push(&template);
     }
-    let way = [VERSION, "p", &class_chain].into_iter().chain(outer.keys.iter().map(String::as_str)).chain([">"]);
+    let way = [version, "p", &class_chain].into_iter().chain(outer.keys.iter().map(String::as_str)).chain([">"]);
     let way: Vec<&str> = way.chain(inner.keys.iter().map(String::as_str)).collect();
     let title = format!("{}: {}", classes[0], message.split(is_line_break).next().unwrap_or_default());
     Keys {
@@ -172,17 +184,24 @@ pub fn cut(text: &str, characters: usize) -> String {
     text.chars().take(characters).collect()
 }
 
-/// A value as text; nothing, 0 and their like say nothing.
+/// A value as text; `None` if it [says nothing](says_something).
 pub fn said(value: &Value) -> Option<String> {
+    says_something(value).then(|| match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    })
+}
+
+/// Nothing, 0 and their like say nothing.
+fn says_something(value: &Value) -> bool {
     match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Null | Value::Bool(false) => None,
-        Value::Number(number) if number.as_f64() == Some(0.0) => None,
-        Value::Array(items) if items.is_empty() => None,
-        Value::Object(fields) if fields.is_empty() => None,
-        other => Some(other.to_string()),
+        Value::String(text) => !text.is_empty(),
+        Value::Null => false,
+        Value::Bool(truth) => *truth,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
     }
-    .filter(|text| !text.is_empty())
 }
 
 fn digest(parts: &[&str]) -> [u8; 20] {

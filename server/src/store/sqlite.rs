@@ -234,7 +234,7 @@ impl Sqlite {
         }
         let logs = logs::LogCore::open(settings.pool(), &directory, past.seq, past.requests).await;
         let logs = logs.map_err(|error| broken("catalog.db", &error))?;
-        let errors = errors::ErrorCore::open(&directory.path.join("catalog.db"), &directory).await;
+        let errors = errors::ErrorCore::open(&directory.path.join("catalog.db"), &directory, (config.clock)()).await;
         let errors = errors.map_err(|error| broken("catalog.db", &error))?;
         let core = Arc::new(Core {
             errors,

@@ -29,9 +29,11 @@ impl Links {
 
     /// What an object says, by the names of its keys; the ids of one system go together.
     fn object(&mut self, object: &Map<String, Value>) {
+        let plain: Vec<(String, &Value)> =
+            object.iter().filter(|(key, _)| key.len() <= LONGEST).map(|(key, value)| (plain(key), value)).collect();
         for family in FAMILIES {
             let said = |names: &[&str]| {
-                object.iter().filter(|(key, _)| names.contains(&plain(key).as_str())).find_map(|(_, value)| text(value)).map(str::to_owned)
+                plain.iter().filter(|(key, _)| names.contains(&key.as_str())).find_map(|(_, value)| text(value)).map(str::to_owned)
             };
             let Some(id) = said(family.traces) else { continue };
             let parent = traceparent(&id);
@@ -70,6 +72,9 @@ const FAMILIES: [Family; 4] = [
     Family { traces: &["ddtraceid"], spans: &["ddspanid"] },
     Family { traces: &["xraytraceid", "amazontraceid", "xamzntraceid"], spans: &["xraysegmentid", "xrayspanid", "xraysubsegmentid"] },
 ];
+
+/// Bytes of such a name, however it is written.
+const LONGEST: usize = 40;
 
 /// Objects within an object that hold such names.
 const INSIDE: [&str; 5] = ["otel", "trace", "opentelemetry", "xray", "lambda"];

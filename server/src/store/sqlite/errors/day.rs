@@ -2,6 +2,7 @@
 //! compressed chunks. What is above the catalog's cursor is of a digest that was cut off and goes at the start.
 
 use super::assign::Occ;
+use super::bulk::{each, list, rows};
 use super::codec;
 use crate::store::sqlite::file::DbFile;
 use model::error::{OccurrenceRow, Person, Witness, WitnessFamily};
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection, Row};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const SCHEMA: &str = r#"
 PRAGMA synchronous = FULL;
@@ -35,20 +37,23 @@ CREATE TABLE IF NOT EXISTS chunk (id INTEGER PRIMARY KEY, data BLOB NOT NULL) ST
 /// 0 in a file whose making was cut off: it has nothing yet.
 const READY: &str = "SELECT count(*) FROM sqlite_schema WHERE name = 'chunk'";
 pub const KNOWN: &str = "SELECT identity FROM witness WHERE identity IN (SELECT unhex(value) FROM json_each(?1))";
-pub const NEAR: &str = r#"SELECT DISTINCT o.seq, o.number, o.time, o.twin, o.uuid, o.row FROM trace t JOIN occurrence o ON o.seq = t.seq
+/// From the traces, which few have in common: of a twin there may be thousands a second.
+pub const NEAR: &str = r#"SELECT DISTINCT o.seq, o.number, o.time, o.twin, o.uuid, o.row FROM trace t CROSS JOIN occurrence o ON o.seq = t.seq
     WHERE t.hash IN (SELECT value FROM json_each(?1)) AND o."into" IS NULL
-    AND o.twin IN (SELECT value FROM json_each(?2)) AND o.time BETWEEN ?3 AND ?4"#;
+    AND +o.twin IN (SELECT value FROM json_each(?2)) AND o.time BETWEEN ?3 AND ?4"#;
 pub const ALIKE: &str = r#"SELECT seq, number, time, twin, uuid, row FROM occurrence
     WHERE twin = ?1 AND twin <> 0 AND time BETWEEN ?2 AND ?3 AND "into" IS NULL ORDER BY time LIMIT 100"#;
 pub const OF_TRACES: &str = r#"SELECT DISTINCT o.seq, o.number, o.time, o.twin, o.uuid, o.row FROM trace t JOIN occurrence o ON o.seq = t.seq
     WHERE t.hash IN (SELECT value FROM json_each(?1)) AND o."into" IS NULL ORDER BY o.time LIMIT ?2"#;
 /// What another witness changes is kept as it was, until the next change: the digest that changed it may be cut off.
-pub const PUT: &str = "INSERT INTO occurrence (seq, number, time, twin, uuid, row) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-    ON CONFLICT (seq) DO UPDATE SET old_row = row, old_uuid = uuid, changed = ?7, uuid = excluded.uuid, row = excluded.row";
+pub const PUT: &str = "INSERT INTO occurrence (seq, number, time, twin, uuid, row)
+    SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->5 FROM json_each(?1) WHERE true
+    ON CONFLICT (seq) DO UPDATE SET old_row = row, old_uuid = uuid, changed = ?2, uuid = excluded.uuid, row = excluded.row";
 pub const FOLD: &str = r#"UPDATE occurrence SET "into" = ?2, gone = ?3 WHERE seq = ?1"#;
-pub const PUT_TRACE: &str = "INSERT OR IGNORE INTO trace (hash, seq) VALUES (?1, ?2)";
+pub const PUT_TRACES: &str = "INSERT OR IGNORE INTO trace (hash, seq) SELECT value->>0, value->>1 FROM json_each(?1)";
 pub const PUT_CHUNK: &str = "INSERT INTO chunk (data) VALUES (?1)";
-pub const PUT_WITNESS: &str = "INSERT OR IGNORE INTO witness (seq, occurrence, identity, chunk, place) VALUES (?1, ?2, ?3, ?4, ?5)";
+pub const PUT_WITNESSES: &str = "INSERT OR IGNORE INTO witness (seq, occurrence, identity, chunk, place)
+    SELECT value->>0, value->>1, unhex(value->>2), ?2, value->>3 FROM json_each(?1)";
 pub const CUT: [&str; 6] = [
     "DELETE FROM trace WHERE seq > ?1",
     "DELETE FROM occurrence WHERE seq > ?1",
@@ -58,11 +63,13 @@ pub const CUT: [&str; 6] = [
     "DELETE FROM chunk WHERE id > (SELECT coalesce(max(chunk), 0) FROM witness)",
 ];
 pub const LAST: &str = "SELECT coalesce(max(seq), 0) FROM witness";
-pub const NEWEST: &str = r#"SELECT seq, number, time, twin, uuid, row FROM occurrence
-    WHERE number IN (SELECT value FROM json_each(?1)) AND seq < ?2 AND "into" IS NULL ORDER BY seq DESC LIMIT ?3"#;
+/// Of each group the end of its index: it may have a million.
+pub const NEWEST: &str = r#"SELECT o.seq, o.number, o.time, o.twin, o.uuid, o.row FROM json_each(?1) n CROSS JOIN occurrence o
+    WHERE o.seq IN (SELECT seq FROM occurrence WHERE number = n.value AND seq < ?2 AND "into" IS NULL ORDER BY seq DESC LIMIT ?3)
+    ORDER BY o.seq DESC LIMIT ?3"#;
 pub const LAST_ONES: &str = r#"SELECT seq, number, time, twin, uuid, row FROM occurrence WHERE "into" IS NULL ORDER BY seq DESC LIMIT ?1"#;
-pub const NEWER: &str = r#"SELECT seq FROM occurrence
-    WHERE number IN (SELECT value FROM json_each(?1)) AND seq > ?2 AND "into" IS NULL ORDER BY seq LIMIT 1"#;
+pub const NEWER: &str = r#"SELECT min((SELECT seq FROM occurrence WHERE number = n.value AND seq > ?2 AND "into" IS NULL ORDER BY seq LIMIT 1))
+    FROM json_each(?1) n"#;
 pub const ONE: &str = r#"SELECT o.seq, o.number, o.time, o.twin, o.uuid, o.row FROM occurrence o
     WHERE o.seq = (SELECT coalesce("into", seq) FROM occurrence WHERE seq = ?1)"#;
 pub const BY_UUID: &str = r#"SELECT number, coalesce("into", seq) FROM occurrence WHERE uuid = ?1 AND uuid <> '' LIMIT 1"#;
@@ -106,6 +113,8 @@ pub struct Stored {
 pub struct ErrorFile {
     pub day: i64,
     pub db: DbFile,
+    /// Once seen, its schema stays.
+    ready: AtomicBool,
 }
 
 /// What one transaction does to a day.
@@ -131,18 +140,21 @@ pub fn hash(trace: TraceId) -> i64 {
     xxhash_rust::xxh3::xxh3_64(&trace.0).cast_signed()
 }
 
-pub fn list<T: std::fmt::Display>(values: impl IntoIterator<Item = T>) -> String {
-    let values: Vec<String> = values.into_iter().map(|value| value.to_string()).collect();
-    format!("[{}]", values.join(","))
+fn hex(identity: &[u8; 16]) -> String {
+    format!("{:032x}", u128::from_be_bytes(*identity))
 }
 
 impl ErrorFile {
     pub fn new(day: i64, path: PathBuf) -> ErrorFile {
-        ErrorFile { day, db: DbFile::new(path, SCHEMA) }
+        ErrorFile { day, db: DbFile::new(path, SCHEMA), ready: AtomicBool::new(false) }
     }
 
     async fn exists(&self) -> Result<bool, sqlx::Error> {
-        Ok(self.db.path.exists() && sqlx::query_scalar::<_, i64>(READY).fetch_one(self.db.readers()).await? > 0)
+        if !self.ready.load(Ordering::Relaxed) {
+            let ready = self.db.path.exists() && sqlx::query_scalar::<_, i64>(READY).fetch_one(self.db.readers()).await? > 0;
+            self.ready.store(ready, Ordering::Relaxed);
+        }
+        Ok(self.ready.load(Ordering::Relaxed))
     }
 
     /// Removes what is above this `seq`.
@@ -165,8 +177,8 @@ impl ErrorFile {
         if identities.is_empty() || !self.exists().await? {
             return Ok(Vec::new());
         }
-        let wanted = list(identities.iter().map(|identity| format!("\"{:032x}\"", u128::from_be_bytes(*identity))));
-        let known: Vec<Vec<u8>> = sqlx::query_scalar(KNOWN).bind(wanted).fetch_all(self.db.readers()).await?;
+        let wanted: Vec<String> = identities.iter().map(hex).collect();
+        let known: Vec<Vec<u8>> = sqlx::query_scalar(KNOWN).bind(rows(&wanted)?).fetch_all(self.db.readers()).await?;
         Ok(known.into_iter().filter_map(|identity| identity.try_into().ok()).collect())
     }
 
@@ -219,7 +231,7 @@ impl ErrorFile {
         if !self.exists().await? {
             return Ok(None);
         }
-        let seq: Option<i64> = sqlx::query_scalar(NEWER).bind(numbers).bind(after.cast_signed()).fetch_optional(self.db.readers()).await?;
+        let seq: Option<i64> = sqlx::query_scalar(NEWER).bind(numbers).bind(after.cast_signed()).fetch_one(self.db.readers()).await?;
         Ok(seq.map(i64::cast_unsigned))
     }
 
@@ -272,24 +284,21 @@ impl ErrorFile {
     pub async fn write(&self, change: &Change<'_>) -> Result<(), sqlx::Error> {
         let mut writer = self.db.writer().await?;
         let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+        let put: Vec<_> = change.occurrences.iter().map(|occ| (occ.seq, occ.number, occ.time, occ.twin, &occ.uuid, &occ.stored)).collect();
+        sqlx::query(PUT).bind(rows(&put)?).bind(change.upto.cast_signed()).execute(&mut *tx).await?;
+        let traces = change.occurrences.iter().flat_map(|occ| occ.stored.traces.iter().map(|trace| (hash(*trace), occ.seq)));
+        each(&mut tx, PUT_TRACES, &traces.collect::<Vec<_>>()).await?;
         for occ in &change.occurrences {
-            let seq = occ.seq.cast_signed();
-            let row = serde_json::to_string(&occ.stored).map_err(|error| sqlx::Error::Encode(error.into()))?;
-            let query = sqlx::query(PUT).bind(seq).bind(occ.number.cast_signed()).bind(occ.time).bind(occ.twin).bind(&occ.uuid).bind(row);
-            query.bind(change.upto.cast_signed()).execute(&mut *tx).await?;
-            for trace in &occ.stored.traces {
-                sqlx::query(PUT_TRACE).bind(hash(*trace)).bind(seq).execute(&mut *tx).await?;
-            }
             if let Some((into, by)) = occ.into {
-                sqlx::query(FOLD).bind(seq).bind(into.cast_signed()).bind(by.cast_signed()).execute(&mut *tx).await?;
+                let query = sqlx::query(FOLD).bind(occ.seq.cast_signed()).bind(into.cast_signed()).bind(by.cast_signed());
+                query.execute(&mut *tx).await?;
             }
         }
         for chunk in &change.chunks {
             let id = sqlx::query(PUT_CHUNK).bind(&chunk.data).execute(&mut *tx).await?.last_insert_rowid();
-            for (seq, occurrence, identity, place) in &chunk.rows {
-                let query = sqlx::query(PUT_WITNESS).bind(seq.cast_signed()).bind(occurrence.cast_signed()).bind(identity.as_slice());
-                query.bind(id).bind(i64::try_from(*place).unwrap_or(0)).execute(&mut *tx).await?;
-            }
+            let witnesses: Vec<_> =
+                chunk.rows.iter().map(|(seq, occurrence, identity, place)| (*seq, *occurrence, hex(identity), *place)).collect();
+            sqlx::query(PUT_WITNESSES).bind(rows(&witnesses)?).bind(id).execute(&mut *tx).await?;
         }
         tx.commit().await
     }

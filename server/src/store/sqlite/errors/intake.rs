@@ -4,6 +4,7 @@ use super::{ErrorCore, codec, lock, prepare};
 use model::error::{Witness, WitnessFamily};
 use model::time::{DAY, day_of};
 use rustc_hash::FxHashSet;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Bytes of one row, before they are compressed.
@@ -61,7 +62,7 @@ impl ErrorCore {
         let bytes = witnesses.iter().map(|witness| witness.data.len()).sum();
         lock(&self.undigested).extend(witnesses.iter().map(prepare::identity));
         self.pending_bytes.fetch_add(bytes, Ordering::Relaxed);
-        lock(&self.pending).extend(witnesses);
+        lock(&self.pending).extend(witnesses.into_iter().map(Arc::new));
         self.digest_now.notify_one();
     }
 

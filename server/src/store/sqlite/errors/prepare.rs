@@ -7,6 +7,7 @@ use model::error::{Person, Witness, WitnessFamily};
 use model::time::{DAY, Nanos};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
+use std::sync::Arc;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 /// Templates of one site in a day above which it is exploded.
@@ -29,9 +30,11 @@ pub const PATH: u8 = 7;
 
 /// A witness with what was found in it.
 pub struct Prepared {
-    pub witness: Witness,
+    pub witness: Arc<Witness>,
     pub identity: [u8; 16],
     pub keys: Keys,
+    /// The fingerprint by the version of the algorithm before, if its group is to be found.
+    pub before: Option<String>,
     /// 0 if it is no exception.
     pub twin: i64,
     pub uuid: String,
@@ -85,14 +88,20 @@ impl Exploded {
     }
 }
 
-pub fn prepare(witness: Witness, rules: Option<&Rules>, exploded: &mut Exploded, now: Nanos) -> Prepared {
+/// `both`: the group by the version of the algorithm before counts, too.
+pub fn prepare(witness: Arc<Witness>, rules: Option<&Rules>, exploded: &mut Exploded, both: bool, now: Nanos) -> Prepared {
     let data: Value = serde_json::from_str(&witness.data).unwrap_or_default();
-    let mut keys = grouping::keys(&data, &|site| exploded.known.contains(site));
+    let is_exploded = |site: &str| exploded.known.contains(site);
+    let mut keys = grouping::keys(&data, &is_exploded);
+    let mut before = if both { grouping::keys_before(&data, &is_exploded) } else { None };
     if keys.kind == "exception" && keys.generic {
         exploded.add(grouping::site_hash(&keys.site), &keys.template, now);
     }
     if let Some(rules) = rules {
         rules.apply(&data, &mut keys);
+        if let Some(before) = &mut before {
+            rules.apply(&data, before);
+        }
     }
     let thrown = [&data["body"]["trace_chain"][0], &data["body"]["trace"]].into_iter().find(|one| one["exception"].is_object());
     let twin = thrown.map_or(0, |one| {
@@ -111,7 +120,8 @@ pub fn prepare(witness: Witness, rules: Option<&Rules>, exploded: &mut Exploded,
     let mut body = Vec::with_capacity(witness.data.len() + 512);
     codec::put(&witness, &mut body);
     let values = values(&witness, &data, &keys);
-    Prepared { identity: identity(&witness), twin, uuid, values, body, keys, witness }
+    let before = before.map(|before| before.group);
+    Prepared { identity: identity(&witness), before, twin, uuid, values, body, keys, witness }
 }
 
 fn values(witness: &Witness, data: &Value, keys: &Keys) -> Vec<(u8, String)> {

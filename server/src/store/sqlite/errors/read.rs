@@ -1,7 +1,7 @@
 //! The port's reads. Lists and details come from the catalog alone, occurrences from the files of their days.
 
+use super::bulk::list;
 use super::catalog::hour_of;
-use super::day::list;
 use super::prepare::KINDS;
 use super::query::{Bind, Condition, condition};
 use super::rows::PINS;
@@ -57,8 +57,11 @@ impl ErrorReader for Sqlite {
             let after = search.cursor.map_or(String::new(), |ErrorCursor { value, number }| {
                 format!("AND (g.{column}, g.number) < ({value}, {})", number.cast_signed())
             });
+            // `+`: rows come in their order by the index of that, and the first are enough. A word is in few titles: it is looked for in
+            // all of them, in the order of their rows.
+            let plus = if sql.contains(" LIKE ") { "" } else { "+" };
             let sql = format!(
-                "SELECT {COLUMNS}, g.{column} FROM error_group g WHERE g.parent IS NULL AND g.status = {status} AND g.all_count > 0 {after} \
+                "SELECT {COLUMNS}, g.{column} FROM error_group g WHERE g.parent IS NULL AND g.status = {status} AND {plus}g.all_count > 0 {after} \
                  AND ({sql}) ORDER BY g.{column} DESC, g.number DESC LIMIT {}",
                 wanted + 1
             );
@@ -341,7 +344,7 @@ fn group(row: &SqliteRow) -> Result<ErrorGroup, sqlx::Error> {
         comments: u32::try_from(count("comments")?).unwrap_or(u32::MAX),
         hours: Vec::new(),
         routes: Vec::new(),
-        families: of.into_iter().filter(|family| families & super::digest::family_bit(*family) != 0).collect(),
+        families: of.into_iter().filter(|family| families & super::place::family_bit(*family) != 0).collect(),
         members: Vec::new(),
     })
 }

@@ -1,9 +1,10 @@
 //! What the reads have in common: numbers that lead to groups, what a group's row does not say itself, and occurrences out of the days' files.
 
 use super::assign::Occ;
+use super::bulk::list;
 use super::catalog::hour_of;
-use super::day::{hash, list};
-use super::rank::State;
+use super::day::hash;
+use super::rank::{Lately, State};
 use crate::store::sqlite::Sqlite;
 use crate::store::sqlite::view::unavailable;
 use model::error::{ErrorGroup, ErrorStatus, Mark};
@@ -79,7 +80,7 @@ impl Sqlite {
                 handled: row.mark.is_none(),
                 first_seen: row.first_seen,
             };
-            row.mark = state.mark(hours, now);
+            row.mark = state.mark(Lately::of(hours, now), now);
         }
         let mut routes: Vec<BTreeMap<String, u64>> = vec![BTreeMap::new(); rows.len()];
         for (number, value, count) in sqlx::query_as::<_, (i64, String, i64)>(ROUTES).bind(&numbers).fetch_all(self.catalog()).await? {

@@ -2,7 +2,7 @@
 
 use super::catalog::note;
 use super::read::deploy;
-use super::{digest, rank};
+use super::{place, rank};
 use crate::errors::rules::Rules;
 use crate::store::ErrorStore;
 use crate::store::sqlite::Sqlite;
@@ -52,8 +52,8 @@ impl ErrorStore for Sqlite {
             let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
             for root in &roots {
                 act(&mut tx, *root, actor, action, now).await?;
-                rank::rank(&mut tx, *root, now).await?;
             }
+            rank::rank(&mut tx, &roots, now).await?;
             tx.commit().await
         };
         done.await.map_err(|error: sqlx::Error| unavailable(error))?;
@@ -78,8 +78,8 @@ impl ErrorStore for Sqlite {
                 note(&mut tx, *number, now, actor, &format!("merged it into #{into}"), None).await?;
                 note(&mut tx, into, now, actor, &format!("merged #{number} into it"), None).await?;
             }
-            rank::sum(&mut tx, into).await?;
-            rank::rank(&mut tx, into, now).await?;
+            rank::sum(&mut tx, &[into]).await?;
+            rank::rank(&mut tx, &[into], now).await?;
             tx.commit().await
         };
         done.await.map_err(|error: sqlx::Error| unavailable(error))
@@ -97,9 +97,9 @@ impl ErrorStore for Sqlite {
             sqlx::query(UNMERGE).bind(signed).execute(&mut *tx).await?;
             for (of, what) in [(number, format!("took it out of #{parent}")), (parent, format!("took #{number} out of it"))] {
                 note(&mut tx, of, now, actor, &what, None).await?;
-                rank::sum(&mut tx, of).await?;
-                rank::rank(&mut tx, of, now).await?;
             }
+            rank::sum(&mut tx, &[number, parent]).await?;
+            rank::rank(&mut tx, &[number, parent], now).await?;
             tx.commit().await
         };
         done.await.map_err(|error: sqlx::Error| unavailable(error))
@@ -168,7 +168,7 @@ async fn act(to: &mut SqliteConnection, number: u64, actor: &str, action: &Triag
             (sqlx::query(ASSIGN).bind(signed).bind(assignee), what)
         }
         TriageAction::Level(level) => {
-            (sqlx::query(LEVEL).bind(signed).bind(digest::level_number(*level)), format!("set its level to {}", level.as_str()))
+            (sqlx::query(LEVEL).bind(signed).bind(place::level_number(*level)), format!("set its level to {}", level.as_str()))
         }
         TriageAction::Title(title) => (sqlx::query(TITLE).bind(signed).bind(title), format!("called it {title}")),
         TriageAction::Comment(text) => {

@@ -1,6 +1,8 @@
 //! Errors: what is acknowledged counts once, whoever saw it and whatever happens; what a team decides holds.
 
+mod algorithm;
 mod triage;
+mod values;
 
 use super::abrupt::snapshot;
 use super::*;
@@ -30,7 +32,7 @@ fn data(class: &str, message: &str, function: &str, more: serde_json::Value) -> 
 }
 
 /// An item of Rollbar.
-fn item(n: u32, time: Nanos) -> Witness {
+pub fn item(n: u32, time: Nanos) -> Witness {
     let uuid = format!("uuid-{n}");
     Witness {
         seq: 0,
