@@ -174,9 +174,10 @@ pub fn site_hash(site: &str) -> String {
     hash(&[site])
 }
 
-/// A fingerprint that somebody chose, as Rollbar takes it: up to 40 characters as it is, else its SHA-1.
+/// A fingerprint that somebody chose, as Rollbar takes it: up to 40 characters as it is, else its SHA-1. Without NUL, which no look-up gets past.
 pub fn fingerprint(chosen: &str) -> String {
-    if chosen.chars().count() <= FINGERPRINT { chosen.to_owned() } else { hash(&[chosen]) }
+    let chosen = chosen.replace('\0', "");
+    if chosen.chars().count() <= FINGERPRINT { chosen } else { hash(&[&chosen]) }
 }
 
 /// At most so many characters of a text.

@@ -23,6 +23,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 
 /// Witnesses of a batch, and bytes of their data.
 const BATCH: usize = 2048;
@@ -46,6 +47,9 @@ pub enum Order {
 /// Runs until [`Order::Close`].
 pub async fn run(core: Arc<Core>, mut orders: mpsc::Receiver<Order>) {
     let mut last: Option<Instant> = None;
+    // By a clock of its own: a timeout would never come while errors do.
+    let mut clock = tokio::time::interval(Duration::from_secs(1));
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             order = orders.recv() => match order {
@@ -63,7 +67,7 @@ pub async fn run(core: Arc<Core>, mut orders: mpsc::Receiver<Order>) {
                 last = Some(Instant::now());
                 digest(&core).await;
             }
-            () = tokio::time::sleep(Duration::from_secs(1)) => tick(&core).await,
+            _ = clock.tick() => tick(&core).await,
         }
     }
     digest_all(&core).await;

@@ -1,4 +1,4 @@
-//! Versions of the grouping algorithm.
+//! Keys that lead to groups: chosen ones, and those of another version of the algorithm.
 
 use super::*;
 use crate::errors::grouping;
@@ -42,5 +42,20 @@ async fn a_new_algorithm_finds_the_groups_of_the_one_before_for_30_days() {
     let mut counts: Vec<(String, u64)> = groups(&store, "").await.into_iter().map(|group| (group.class, group.count)).collect();
     counts.sort();
     assert_eq!(counts, [("First".to_owned(), 3), ("Second".to_owned(), 1), ("Second".to_owned(), 1)]);
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_fingerprint_is_found_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    for (n, fingerprint) in ["a\0b", "a\0b", "\"q\" \\ é\u{1f600}", "\"q\" \\ é\u{1f600}"].into_iter().enumerate() {
+        let more = serde_json::json!({"uuid": format!("uuid-{n}"), "fingerprint": fingerprint});
+        let error = Witness { data: data("E", "m", "order", more), ..item(n as u32, NOON) };
+        send(&store, vec![error]).await;
+        store.settle_errors().await;
+    }
+    let counts: Vec<u64> = groups(&store, "").await.into_iter().map(|group| group.count).collect();
+    assert_eq!(counts, [2, 2]);
     store.close().await;
 }

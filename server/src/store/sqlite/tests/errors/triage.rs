@@ -129,3 +129,24 @@ async fn merged_groups_count_as_one_and_can_be_taken_apart() {
     assert_eq!(store.merge_errors("ann", 1, &[77]).await, Err(Problem::NotFound("error")));
     store.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn snoozes_end_while_errors_keep_coming() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, clock) = timed(dir.path()).await;
+    send(&store, vec![item(1, NOON)]).await;
+    store.settle_errors().await;
+    act(&store, 1, TriageAction::Snooze { until: Some(NOON + SECOND), more: None }).await;
+    clock.store(NOON + 2 * SECOND, Ordering::Relaxed);
+    for n in 2.. {
+        // Of another group, faster than the task would find a quiet second.
+        let other = Witness { data: data("Other", "m", "other", serde_json::json!({"uuid": format!("uuid-{n}")})), ..item(n, NOON) };
+        send(&store, vec![other]).await;
+        if group(&store, 1).await.status == ErrorStatus::Active {
+            break;
+        }
+        assert!(n < 200, "it still sleeps");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    store.close().await;
+}
