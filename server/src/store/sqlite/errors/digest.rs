@@ -28,8 +28,10 @@ use tokio::time::MissedTickBehavior;
 /// Witnesses of a batch, and bytes of their data.
 const BATCH: usize = 2048;
 const BATCH_BYTES: usize = 4 << 20;
-/// From one digest to the next: an error alone is digested at once, of many more go together.
+/// From one digest to the next: of many errors more go together.
 const PACE: Duration = Duration::from_millis(250);
+/// What several systems say of one throw mostly arrives within this time.
+const GATHER: Duration = Duration::from_millis(100);
 const CHECKPOINT_AFTER: Duration = Duration::from_secs(2);
 const REST_AFTER: Duration = Duration::from_secs(300);
 /// How long requests are looked at before the next digest.
@@ -61,9 +63,8 @@ pub async fn run(core: Arc<Core>, mut orders: mpsc::Receiver<Order>) {
                 Some(Order::Close) | None => break,
             },
             () = core.errors.digest_now.notified() => {
-                if let Some(rest) = last.and_then(|last| PACE.checked_sub(last.elapsed())) {
-                    tokio::time::sleep(rest).await;
-                }
+                let rest = last.map_or(Duration::ZERO, |last| PACE.saturating_sub(last.elapsed()));
+                tokio::time::sleep(rest.max(GATHER)).await;
                 last = Some(Instant::now());
                 digest(&core).await;
             }
@@ -197,7 +198,9 @@ fn take(core: &Arc<Core>) -> Option<Batch> {
 }
 
 async fn write(core: &Arc<Core>, prepared: JoinHandle<(Vec<Prepared>, Vec<String>)>, upto: u64, now: Nanos) -> Result<(), Problem> {
-    let (prepared, exploded) = prepared.await.map_err(unavailable)?;
+    let (mut prepared, exploded) = prepared.await.map_err(unavailable)?;
+    // Rollbar's key says best which error it is: an X-Ray cause alone may be taken for another one that looks like it.
+    prepared.sort_by_key(|one| (one.witness.family(), one.witness.seq));
     let mut writer = core.errors.catalog.writer().await.map_err(unavailable)?;
     if core.errors.cut_off.load(Ordering::Relaxed) {
         for day in core.errors.days().values() {
